@@ -1,0 +1,7 @@
+-- Run once, by the postgres image, on a new volume.
+-- Row-level security does not hold for a superuser: the server gets a role that is none,
+-- and the superuser is left without a password, so that it is reached from inside only.
+\getenv password POSTGRES_PASSWORD
+CREATE ROLE tallyback LOGIN NOSUPERUSER PASSWORD :'password';
+CREATE DATABASE tallyback OWNER tallyback;
+ALTER ROLE postgres PASSWORD NULL;

@@ -1,0 +1,112 @@
+//! The client: what a caller holds, and how one report is delivered.
+//! How a single attempt goes is in `attempt`, what an answer means in `answer`.
+
+use std::sync::Arc;
+
+use reqwest::header::HeaderValue;
+
+use crate::base_url::BaseUrl;
+use crate::conversion::{self, Intent};
+use crate::message_id::MessageId;
+use crate::signing::SigningKey;
+use crate::{ClientBuilder, Conversion, Error, Recorded, attempt, chance, retry};
+
+/// Reports conversions to one server with one key.
+///
+/// Build it once and clone it freely: clones share their connections. Needs a Tokio runtime. Its `Debug`
+/// shows neither key id nor secret.
+#[derive(Clone)]
+pub struct Client {
+    settings: Arc<Settings>,
+}
+
+/// Holds the checked settings of a client.
+pub(crate) struct Settings {
+    pub(crate) http: reqwest::Client,
+    pub(crate) base_url: BaseUrl,
+    pub(crate) key_id: HeaderValue,
+    pub(crate) signing_key: SigningKey,
+    pub(crate) retries: u32,
+}
+
+impl Client {
+    /// Starts the settings of a client for the server at this URL.
+    pub fn builder(base_url: impl Into<String>) -> ClientBuilder {
+        ClientBuilder::new(base_url.into())
+    }
+
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self { settings: Arc::new(settings) }
+    }
+
+    /// Reports a conversion, and returns once it is durably recorded.
+    ///
+    /// Connection errors, timeouts and the answers 429, 500, 502, 503 and 504 are tried again with the same
+    /// message id and the same bytes. The server counts by the conversion itself, not by the message, so a
+    /// retry of what had arrived after all only comes back as
+    /// [`Outcome::Duplicate`](crate::Outcome::Duplicate), with the first conversion's id. For the same
+    /// reason it is safe to report a conversion again after any error.
+    ///
+    /// Dropping the future stops the attempts; the conversion may be counted even so.
+    pub async fn record(&self, conversion: &Conversion) -> Result<Recorded, Error> {
+        let id = MessageId::new(chance::message_id_bytes());
+        self.send(conversion, Intent::Record, &id).await
+    }
+
+    /// Reports a conversion like [`record`](Self::record) under the caller's own message id: 1 to 128
+    /// visible ASCII characters without a dot.
+    ///
+    /// For callers who keep their reports in an outbox: the id then names the same report in their log and
+    /// in the server's, across restarts.
+    pub async fn record_with_id(&self, conversion: &Conversion, message_id: &str) -> Result<Recorded, Error> {
+        let id = MessageId::parse(message_id).map_err(|problem| Error::NotSent { problem })?;
+        self.send(conversion, Intent::Record, &id).await
+    }
+
+    /// Asks for the decision that [`record`](Self::record) would get, without recording a conversion.
+    pub async fn validate(&self, conversion: &Conversion) -> Result<Recorded, Error> {
+        let id = MessageId::new(chance::message_id_bytes());
+        self.send(conversion, Intent::Validate, &id).await
+    }
+
+    async fn send(&self, conversion: &Conversion, intent: Intent, id: &MessageId) -> Result<Recorded, Error> {
+        if let Some(problem) = conversion.mistake() {
+            return Err(Error::NotSent { problem });
+        }
+        let body = conversion::body(conversion, intent)
+            .map_err(|error| Error::NotSent { problem: error.to_string() })?;
+        self.deliver(id, &body).await
+    }
+
+    /// Posts the message until an answer is final or the retries are used up.
+    async fn deliver(&self, id: &MessageId, body: &[u8]) -> Result<Recorded, Error> {
+        let settings = &*self.settings;
+        let url = settings.base_url.endpoint(&["v1", "conversions"]);
+        let mut attempts = 0;
+        loop {
+            let tried = attempt::post(settings, &url, id, body).await;
+            attempts += 1;
+            let asked = match &tried {
+                Ok(answer) if !retry::is_passing(answer.status) => return answer.read(),
+                Ok(answer) => answer.retry_after,
+                Err(_) => None,
+            };
+            if attempts > settings.retries {
+                return Err(match tried {
+                    Ok(answer) => answer.into_unavailable(attempts),
+                    Err(error) => attempt::failure(settings, error, attempts).into(),
+                });
+            }
+            tokio::time::sleep(retry::wait(attempts, asked, chance::fraction())).await;
+        }
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("server", &self.settings.base_url.origin())
+            .field("retries", &self.settings.retries)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,120 @@
+//! Every outcome code of the server, once.
+//! What a code means for the caller is decided in `answer` and `outcome`, not here.
+
+use crate::words::words;
+
+words! {
+    /// Names the outcome of one report, the same word for the same case on every endpoint.
+    ///
+    /// `Code::parse(code.as_str()) == code` holds for every code, known or not.
+    Code {
+        /// Says the conversion is counted and final (201).
+        Accepted = "accepted",
+        /// Says the conversion is counted and needs a decision; the flags say why (202).
+        AcceptedPending = "accepted_pending",
+        /// Says the conversion is counted and its hold is running (202).
+        AcceptedOnHold = "accepted_on_hold",
+        /// Says the report is on the server's disk and counted when its database is back (202).
+        AcceptedSpooled = "accepted_spooled",
+        /// Says the report would be accepted; nothing was recorded (200).
+        Validated = "validated",
+        /// Says the same conversion was counted before (200).
+        Duplicate = "duplicate",
+        /// Says the same key was counted with another amount, currency or goal (409).
+        DuplicateConflict = "duplicate_conflict",
+        /// Says the order is already attributed to another click (409).
+        OrderAttributedElsewhere = "order_attributed_elsewhere",
+        /// Says the click id was cut, padded or is no click id (400).
+        ClickIdMalformed = "click_id_malformed",
+        /// Says the click id is altered, invented or not visible to this key (404).
+        ClickNotFound = "click_not_found",
+        /// Says the click belongs to another advertiser of the partner (422).
+        AdvertiserMismatch = "advertiser_mismatch",
+        /// Says the click was removed by retention (410).
+        ClickPurged = "click_purged",
+        /// Says the event came after the goal's window (410).
+        ClickExpired = "click_expired",
+        /// Says the event time is before the click (422).
+        ConversionPrecedesClick = "conversion_precedes_click",
+        /// Says the event was reported too late (422).
+        ReportingDelayExceeded = "reporting_delay_exceeded",
+        /// Says no goal has that event name, byte for byte (422).
+        GoalMismatch = "goal_mismatch",
+        /// Says the goal is paused (422).
+        GoalInactive = "goal_inactive",
+        /// Says the goal does not serve the click's campaign (422).
+        GoalNotInCampaign = "goal_not_in_campaign",
+        /// Says the goal does not allow this way of matching (422).
+        ModeNotAllowed = "mode_not_allowed",
+        /// Says the publisher is unknown, blocked or not on this advertiser (422).
+        PublisherNotPermitted = "publisher_not_permitted",
+        /// Says the goal needs an order id (422).
+        OrderIdRequired = "order_id_required",
+        /// Says the goal needs an amount (422).
+        AmountRequired = "amount_required",
+        /// Says the amount needs a currency (422).
+        CurrencyRequired = "currency_required",
+        /// Says the amount is no decimal with at most four places (422).
+        AmountInvalid = "amount_invalid",
+        /// Says the currency is no ISO 4217 code (422).
+        CurrencyInvalid = "currency_invalid",
+        /// Says the event time came in milliseconds instead of seconds (422).
+        TimestampInMilliseconds = "timestamp_in_milliseconds",
+        /// Says the event time is in the future (422).
+        EventInFuture = "event_in_future",
+        /// Says the request could not be read; each error names its field (400).
+        Malformed = "malformed",
+        /// Says a macro arrived instead of its value (400).
+        UnresolvedMacro = "unresolved_macro",
+        /// Says an e-mail address or phone number stood in a URL (400).
+        PiiInUrl = "pii_in_url",
+        /// Says the request carried no credentials (401).
+        SignatureMissing = "signature_missing",
+        /// Says the signature is wrong, or the key unknown or revoked (401).
+        SignatureInvalid = "signature_invalid",
+        /// Says the sender's clock differs too much from the server's (401).
+        TimestampOutOfTolerance = "timestamp_out_of_tolerance",
+        /// Says the key lacks a scope (403).
+        ScopeMissing = "scope_missing",
+        /// Says the key may not be used from this address (403).
+        SourceIpNotAllowed = "source_ip_not_allowed",
+        /// Says the request came over plain HTTP (403).
+        HttpsRequired = "https_required",
+        /// Says the body is too large (413).
+        PayloadTooLarge = "payload_too_large",
+        /// Says the body is of the wrong type (415).
+        UnsupportedMediaType = "unsupported_media_type",
+        /// Says the endpoint does not answer this method (405).
+        MethodNotAllowed = "method_not_allowed",
+        /// Says too many requests came in (429).
+        RateLimited = "rate_limited",
+        /// Says the server cannot write durably now (503).
+        Unavailable = "unavailable",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Code;
+
+    #[test]
+    fn every_known_code_reads_back_as_itself() {
+        for word in Code::KNOWN {
+            let code = Code::parse(word);
+            assert_eq!(code.as_str(), *word);
+            assert!(!matches!(code, Code::Unknown(_)), "{word}");
+        }
+    }
+
+    #[test]
+    fn no_code_is_listed_twice() {
+        let distinct: std::collections::HashSet<_> = Code::KNOWN.iter().collect();
+        assert_eq!(distinct.len(), Code::KNOWN.len());
+    }
+
+    #[test]
+    fn a_later_code_is_kept_as_it_came() {
+        assert_eq!(Code::parse("moon_phase"), Code::Unknown("moon_phase".to_owned()));
+        assert_eq!(Code::parse("moon_phase"), "moon_phase");
+    }
+}

@@ -1,0 +1,50 @@
+//! What a list is asked for: which rows, after which one, how many.
+
+use crate::domain::{
+    conversion::ConversionStatus,
+    ids::{AdvertiserId, CampaignId, GoalId, LinkId, PublisherId},
+    setup::Status,
+};
+
+/// A page of a list, newest first. Filters that a table has no column for are left alone.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    /// The id of the last row of the page before.
+    pub after: Option<[u8; 16]>,
+    /// How many rows; one more is read to know whether there are more.
+    pub limit: usize,
+    /// Only set-up rows with this status; none: all that are not archived.
+    pub status: Option<Status>,
+    /// Only conversions with this status.
+    pub conversion_status: Option<ConversionStatus>,
+    /// Only this code of the log.
+    pub code: Option<String>,
+    /// Only this order.
+    pub order_id: Option<String>,
+    /// Only this advertiser's.
+    pub advertiser_id: Option<AdvertiserId>,
+    /// Only this campaign's.
+    pub campaign_id: Option<CampaignId>,
+    /// Only this link's.
+    pub link_id: Option<LinkId>,
+    /// Only this publisher's.
+    pub publisher_id: Option<PublisherId>,
+    /// Only this goal's.
+    pub goal_id: Option<GoalId>,
+}
+
+impl Listing {
+    /// The limit for the query.
+    pub fn rows(&self) -> i64 {
+        i64::try_from(self.limit).map_or(i64::MAX, |limit| limit.saturating_add(1))
+    }
+}
+
+/// Narrows a boxed query by filters that may be absent: `narrow!(query, filter.link_id => clicks::link_id)`.
+macro_rules! narrow {
+    ($query:ident, $($value:expr => $column:expr),* $(,)?) => {{
+        $(if let Some(value) = $value { $query = $query.filter($column.eq(value)); })*
+        $query
+    }};
+}
+pub(crate) use narrow;

@@ -1,0 +1,110 @@
+//! The only place that knows diesel: tables, queries, transactions, on two databases from one query code.
+//! Each file of `queries/` is mounted under `postgres` and under `sqlite`, against that backend's own connection.
+//! No rule about conversions is decided here.
+
+pub mod list;
+mod pool;
+pub mod postgres;
+pub mod received;
+pub mod rows;
+pub mod schema;
+pub mod scope;
+pub mod sql_types;
+pub mod sqlite;
+
+use pool::Pool;
+
+use crate::{config::DatabaseUrl, error::Result};
+
+/// The open database. Cheap to clone.
+#[derive(Clone)]
+pub enum Store {
+    /// PostgreSQL: one pool for everything.
+    Postgres(Pool<postgres::Conn>),
+    /// SQLite: one writer, several readers.
+    Sqlite {
+        /// The only connection that writes.
+        writer: Pool<sqlite::Conn>,
+        /// Connections that read.
+        readers: Pool<sqlite::Conn>,
+    },
+}
+
+impl Store {
+    /// Opens the database. Its tables may not be there yet: see [`Store::migrate`].
+    pub fn open(url: &DatabaseUrl) -> Result<Self> {
+        match url {
+            DatabaseUrl::Postgres { config, tls } => Ok(Self::Postgres(postgres::pool(config.clone(), tls.clone()))),
+            DatabaseUrl::Sqlite(path) => {
+                Ok(Self::Sqlite { writer: sqlite::writer(path.clone()), readers: sqlite::readers(path.clone()) })
+            }
+        }
+    }
+
+    /// Brings the tables to the state this version needs. Safe to run from several processes at once.
+    pub async fn migrate(&self) -> Result<Vec<String>> {
+        match self {
+            Self::Postgres(pool) => pool.run(postgres::migrate).await,
+            Self::Sqlite { writer, .. } => writer.run(sqlite::migrate).await,
+        }
+    }
+}
+
+/// Runs one reading operation on a connection: `db_read!(store, |queries, conn| queries::goals::get(conn, ..))`.
+/// The closure moves what it uses. This macro and [`db_write!`] are the only places that look at which database it is.
+macro_rules! db_read {
+    ($store:expr, |$queries:ident, $conn:ident| $body:expr) => {
+        match $store {
+            $crate::db::Store::Postgres(pool) => {
+                pool.run(move |$conn| { use $crate::db::postgres as $queries; $crate::db::lift($body) }).await
+            }
+            $crate::db::Store::Sqlite { readers, .. } => {
+                readers.run(move |$conn| { use $crate::db::sqlite as $queries; $crate::db::lift($body) }).await
+            }
+        }
+    };
+}
+pub(crate) use db_read;
+
+/// Runs one writing operation in one transaction: all of it is committed, or nothing.
+macro_rules! db_write {
+    ($store:expr, |$queries:ident, $conn:ident| $body:expr) => {
+        match $store {
+            $crate::db::Store::Postgres(pool) => {
+                pool.run(move |conn| {
+                    use $crate::db::postgres as $queries;
+                    $queries::transaction(conn, move |$conn| $crate::db::lift($body))
+                })
+                .await
+            }
+            $crate::db::Store::Sqlite { writer, .. } => {
+                writer
+                    .run(move |conn| {
+                        use $crate::db::sqlite as $queries;
+                        $queries::transaction(conn, move |$conn| $crate::db::lift($body))
+                    })
+                    .await
+            }
+        }
+    };
+}
+pub(crate) use db_write;
+
+/// Runs what is missing of `migrations` and names what was run.
+fn run_migrations<C, DB>(conn: &mut C, migrations: diesel_migrations::EmbeddedMigrations) -> Result<Vec<String>>
+where
+    DB: diesel::backend::Backend,
+    C: diesel_migrations::MigrationHarness<DB>,
+{
+    let applied = conn.run_pending_migrations(migrations);
+    let applied = applied.map_err(|error| crate::error::Error::Internal(format!("migration failed: {error}")))?;
+    Ok(applied.iter().map(ToString::to_string).collect())
+}
+
+/// Gives the two results that operations have, diesel's and ours, one type.
+pub(crate) fn lift<T, E>(result: Result<T, E>) -> Result<T>
+where
+    crate::error::Error: From<E>,
+{
+    result.map_err(crate::error::Error::from)
+}

@@ -1,0 +1,71 @@
+//! A bounded set of blocking connections. One thread hop per operation; an operation always runs to its end,
+//! even when the request that asked for it has gone.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Semaphore;
+
+use crate::error::{Error, Result};
+
+type Open<C> = Box<dyn Fn() -> Result<C> + Send + Sync>;
+
+/// Connections of one kind, opened when they are needed, kept when they are sound.
+pub struct Pool<C>(Arc<Shared<C>>);
+
+struct Shared<C> {
+    open: Open<C>,
+    is_sound: fn(&mut C) -> bool,
+    idle: Mutex<Vec<C>>,
+    permits: Arc<Semaphore>,
+}
+
+impl<C> Clone for Pool<C> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<C: Send + 'static> Pool<C> {
+    /// A pool of at most `size` connections.
+    pub fn new(
+        size: usize,
+        is_sound: fn(&mut C) -> bool,
+        open: impl Fn() -> Result<C> + Send + Sync + 'static,
+    ) -> Self {
+        let permits = Arc::new(Semaphore::new(size));
+        Self(Arc::new(Shared { open: Box::new(open), is_sound, idle: Mutex::default(), permits }))
+    }
+
+    /// Runs `operation` on a connection, on a thread that may block.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&mut C) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let closed = |_| Error::Unavailable("the pool is closed".into());
+        let permit = self.0.permits.clone().acquire_owned().await.map_err(closed)?;
+        let shared = self.0.clone();
+        let run = move || {
+            let _permit = permit;
+            let mut conn = match shared.take_idle() {
+                Some(conn) => conn,
+                None => (shared.open)()?,
+            };
+            let outcome = operation(&mut conn);
+            if !matches!(outcome, Err(Error::Unavailable(_))) && (shared.is_sound)(&mut conn) {
+                shared.lock_idle().push(conn);
+            }
+            outcome
+        };
+        tokio::task::spawn_blocking(run).await.map_err(|error| Error::Internal(error.to_string()))?
+    }
+}
+
+impl<C> Shared<C> {
+    fn take_idle(&self) -> Option<C> {
+        self.lock_idle().pop()
+    }
+
+    fn lock_idle(&self) -> std::sync::MutexGuard<'_, Vec<C>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

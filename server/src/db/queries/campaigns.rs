@@ -1,0 +1,20 @@
+//! Campaigns of an advertiser.
+
+use diesel::prelude::*;
+
+use super::{Conn, Db, resource::resource};
+use crate::{
+    db::{
+        list::{Listing, narrow},
+        rows::setup::{Campaign, CampaignChanges},
+        schema::campaigns,
+        scope::PartnerScope,
+    },
+    domain::{
+        ids::{CampaignId, Id, Reference},
+        setup::Status,
+    },
+    error::{Error, Result},
+};
+
+resource!(campaigns, CampaignId, Campaign, CampaignChanges, [advertiser_id]);

@@ -1,0 +1,25 @@
+//! The queries, written once. This folder is mounted by `db::postgres` and by `db::sqlite`; `Conn` and `Db` are
+//! theirs. One file per table group, and one per operation that takes several steps.
+
+use super::{Conn, Db, snapshot};
+
+pub mod advertisers;
+pub mod api_keys;
+pub mod campaigns;
+pub mod clicks;
+pub mod conversions;
+pub mod creatives;
+pub mod goals;
+pub mod health;
+pub mod installation;
+pub mod links;
+pub mod partners;
+pub mod postbacks;
+pub mod publishers;
+pub mod record_clicks;
+pub mod record_postback;
+pub mod reports;
+mod resource;
+pub mod settle_holds;
+pub mod signing_keys;
+pub mod totals;

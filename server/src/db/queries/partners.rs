@@ -1,0 +1,25 @@
+//! Partners, for the operator and for jobs that go through all of them.
+
+use diesel::prelude::*;
+
+use super::Conn;
+use crate::{
+    db::{rows::accounts::Partner, schema::partners, scope::PartnerScope},
+    domain::ids::PartnerId,
+};
+
+/// Inserts a partner.
+pub fn insert(conn: &mut Conn, partner: &Partner) -> QueryResult<()> {
+    diesel::insert_into(partners::table).values(partner).execute(conn).map(drop)
+}
+
+/// The partner of a scope.
+pub fn get(conn: &mut Conn, scope: &PartnerScope) -> QueryResult<Partner> {
+    partners::table.filter(partners::id.eq(scope.id())).select(Partner::as_select()).first(conn)
+}
+
+/// Every partner's scope, for a job that does the same for each.
+pub fn scopes(conn: &mut Conn) -> QueryResult<Vec<PartnerScope>> {
+    let ids: Vec<PartnerId> = partners::table.order(partners::id).select(partners::id).load(conn)?;
+    Ok(ids.into_iter().map(PartnerScope::established).collect())
+}

@@ -1,0 +1,20 @@
+//! Publishers: who sends the traffic.
+
+use diesel::prelude::*;
+
+use super::{Conn, Db, resource::resource};
+use crate::{
+    db::{
+        list::{Listing, narrow},
+        rows::setup::{Publisher, PublisherChanges},
+        schema::publishers,
+        scope::PartnerScope,
+    },
+    domain::{
+        ids::{PublisherId, Id, Reference},
+        setup::Status,
+    },
+    error::{Error, Result},
+};
+
+resource!(publishers, PublisherId, Publisher, PublisherChanges, []);

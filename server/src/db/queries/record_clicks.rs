@@ -1,0 +1,40 @@
+//! Recording a batch of clicks: the rows, and what they add to the totals of each partner.
+
+use std::collections::BTreeMap;
+
+use super::{Conn, clicks, totals};
+use crate::{
+    db::{rows::records::Click, scope::PartnerScope},
+    domain::{
+        ids::RowId,
+        totals::{Changes, Sums, TotalKey},
+    },
+    error::Result,
+};
+
+/// Records clicks of any partners, all in the transaction it is called in.
+pub fn record(conn: &mut Conn, batch: &[Click], delta_id: impl Fn() -> RowId) -> Result<()> {
+    clicks::insert_batch(conn, batch)?;
+    let mut by_partner: BTreeMap<_, Changes> = BTreeMap::new();
+    for click in batch {
+        by_partner.entry(click.partner_id).or_default().add(cell(click), Sums::ONE);
+    }
+    for (partner, changes) in by_partner {
+        totals::add(conn, &PartnerScope::established(partner), delta_id(), changes)?;
+    }
+    Ok(())
+}
+
+fn cell(click: &Click) -> TotalKey {
+    TotalKey {
+        hour: click.clicked_at.start_of_hour(),
+        kind: click.class.as_str().to_owned(),
+        advertiser_id: click.advertiser_id,
+        campaign_id: Some(click.campaign_id),
+        creative_id: click.creative_id,
+        link_id: Some(click.link_id),
+        publisher_id: click.publisher_id,
+        goal_id: None,
+        currency: None,
+    }
+}

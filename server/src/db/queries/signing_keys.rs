@@ -1,0 +1,54 @@
+//! Keys that sign postbacks, and the way from a key to its partner.
+
+use diesel::prelude::*;
+
+use super::{Conn, Db};
+use crate::{
+    db::{
+        list::Listing,
+        rows::accounts::SigningKey,
+        schema::{key_directory, signing_keys},
+        scope::PartnerScope,
+    },
+    domain::{
+        ids::{Id, KeyId},
+        time::Timestamp,
+    },
+};
+
+/// Inserts a key, and its entry in the directory.
+pub fn insert(conn: &mut Conn, key: &SigningKey) -> QueryResult<()> {
+    diesel::insert_into(key_directory::table)
+        .values((key_directory::key_id.eq(key.id), key_directory::partner_id.eq(key.partner_id)))
+        .execute(conn)?;
+    diesel::insert_into(signing_keys::table).values(key).execute(conn).map(drop)
+}
+
+/// The key with this id, of whichever partner: for authentication alone.
+pub fn find_any(conn: &mut Conn, id: KeyId) -> QueryResult<Option<SigningKey>> {
+    key_directory::table
+        .inner_join(signing_keys::table.on(signing_keys::partner_id.eq(key_directory::partner_id)))
+        .filter(key_directory::key_id.eq(id).and(signing_keys::id.eq(id)))
+        .select(SigningKey::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// A page, newest first.
+pub fn list(conn: &mut Conn, scope: &PartnerScope, listing: &Listing) -> QueryResult<Vec<SigningKey>> {
+    let query = signing_keys::table.filter(signing_keys::partner_id.eq(scope.id())).into_boxed::<Db>();
+    let query = match listing.after {
+        Some(id) => query.filter(signing_keys::id.lt(KeyId::from_bytes(id))),
+        None => query,
+    };
+    query.order(signing_keys::id.desc()).limit(listing.rows()).select(SigningKey::as_select()).load(conn)
+}
+
+/// Revokes a key; one that is revoked already keeps its time.
+pub fn revoke(conn: &mut Conn, scope: &PartnerScope, id: KeyId, now: Timestamp) -> QueryResult<SigningKey> {
+    let key = signing_keys::table.filter(signing_keys::partner_id.eq(scope.id())).filter(signing_keys::id.eq(id));
+    diesel::update(key.filter(signing_keys::revoked_at.is_null()))
+        .set(signing_keys::revoked_at.eq(now))
+        .execute(conn)?;
+    key.select(SigningKey::as_select()).first(conn)
+}

@@ -1,0 +1,142 @@
+//! The totals that reports read: what each commit adds, and the fold of that into hours.
+
+use diesel::{prelude::*, upsert::excluded};
+
+use super::Conn;
+use crate::{
+    db::{
+        rows::records::{HourlyTotal, TotalDelta},
+        schema::{hourly_totals, total_deltas},
+        scope::PartnerScope,
+        sql_types::Json,
+    },
+    domain::{
+        currency::Currency,
+        ids::{Id, RowId},
+        time::Timestamp,
+        totals::{Changes, Sums, TotalKey},
+    },
+};
+
+/// How many deltas are folded in one transaction.
+const FOLDED_AT_ONCE: i64 = 1_000;
+/// Stands for "none" in a column of a unique key, where NULL would not be equal to itself.
+const NONE: [u8; 16] = [0; 16];
+
+/// Adds changes, in the transaction that causes them.
+pub fn add(conn: &mut Conn, scope: &PartnerScope, id: RowId, changes: Changes) -> QueryResult<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let delta = TotalDelta { partner_id: scope.id(), id, changes: Json(changes.into_cells()) };
+    diesel::insert_into(total_deltas::table).values(delta).execute(conn).map(drop)
+}
+
+/// Folds the oldest deltas into the hours; says how many.
+pub fn fold(conn: &mut Conn, scope: &PartnerScope) -> QueryResult<usize> {
+    let oldest: Vec<RowId> = total_deltas::table
+        .filter(total_deltas::partner_id.eq(scope.id()))
+        .order(total_deltas::id)
+        .limit(FOLDED_AT_ONCE)
+        .select(total_deltas::id)
+        .load(conn)?;
+    if oldest.is_empty() {
+        return Ok(0);
+    }
+    // What this statement returns is ours alone: another process that picked the same rows gets none of them.
+    let folded: Vec<Json<Vec<(TotalKey, Sums)>>> = diesel::delete(
+        total_deltas::table
+            .filter(total_deltas::partner_id.eq(scope.id()))
+            .filter(total_deltas::id.eq_any(oldest)),
+    )
+    .returning(total_deltas::changes)
+    .get_results(conn)?;
+    let count = folded.len();
+    let changes: Changes = folded.into_iter().flat_map(|Json(cells)| cells).collect();
+    for (key, sums) in changes.into_cells() {
+        add_to_hour(conn, &row(scope, key, sums))?;
+    }
+    Ok(count)
+}
+
+fn add_to_hour(conn: &mut Conn, total: &HourlyTotal) -> QueryResult<()> {
+    use hourly_totals::*;
+    diesel::insert_into(table)
+        .values(total)
+        .on_conflict((
+            partner_id, hour, kind, advertiser_id, campaign_id, creative_id, link_id, publisher_id, goal_id, currency,
+        ))
+        .do_update()
+        .set((
+            events.eq(events + excluded(events)),
+            amount_micros.eq(amount_micros + excluded(amount_micros)),
+            payout_micros.eq(payout_micros + excluded(payout_micros)),
+            revenue_micros.eq(revenue_micros + excluded(revenue_micros)),
+        ))
+        .execute(conn)
+        .map(drop)
+}
+
+/// Every cell between two hours, folded or not.
+pub fn between(
+    conn: &mut Conn,
+    scope: &PartnerScope,
+    from: Timestamp,
+    to: Timestamp,
+) -> QueryResult<Vec<(TotalKey, Sums)>> {
+    let folded: Vec<HourlyTotal> = hourly_totals::table
+        .filter(hourly_totals::partner_id.eq(scope.id()))
+        .filter(hourly_totals::hour.ge(from).and(hourly_totals::hour.lt(to)))
+        .select(HourlyTotal::as_select())
+        .load(conn)?;
+    let waiting: Vec<Json<Vec<(TotalKey, Sums)>>> = total_deltas::table
+        .filter(total_deltas::partner_id.eq(scope.id()))
+        .select(total_deltas::changes)
+        .load(conn)?;
+    let waiting = waiting.into_iter().flat_map(|Json(cells)| cells);
+    let waiting = waiting.filter(|(key, _)| from <= key.hour && key.hour < to);
+    Ok(folded.into_iter().map(cell).chain(waiting).collect())
+}
+
+fn stored<I: Id>(id: Option<I>) -> I {
+    id.unwrap_or(I::from_bytes(NONE))
+}
+
+fn read<I: Id>(id: I) -> Option<I> {
+    (*id.bytes() != NONE).then_some(id)
+}
+
+fn row(scope: &PartnerScope, key: TotalKey, sums: Sums) -> HourlyTotal {
+    HourlyTotal {
+        partner_id: scope.id(),
+        hour: key.hour,
+        kind: key.kind,
+        advertiser_id: key.advertiser_id,
+        campaign_id: stored(key.campaign_id),
+        creative_id: stored(key.creative_id),
+        link_id: stored(key.link_id),
+        publisher_id: stored(key.publisher_id),
+        goal_id: stored(key.goal_id),
+        currency: key.currency.map_or(String::new(), |currency| currency.as_str().to_owned()),
+        events: sums.events,
+        amount_micros: sums.amount,
+        payout_micros: sums.payout,
+        revenue_micros: sums.revenue,
+    }
+}
+
+fn cell(total: HourlyTotal) -> (TotalKey, Sums) {
+    let key = TotalKey {
+        hour: total.hour,
+        kind: total.kind,
+        advertiser_id: total.advertiser_id,
+        campaign_id: read(total.campaign_id),
+        creative_id: read(total.creative_id),
+        link_id: read(total.link_id),
+        publisher_id: read(total.publisher_id),
+        goal_id: read(total.goal_id),
+        currency: Currency::parse(&total.currency),
+    };
+    let (amount, payout, revenue) = (total.amount_micros, total.payout_micros, total.revenue_micros);
+    (key, Sums { events: total.events, amount, payout, revenue })
+}

@@ -1,0 +1,42 @@
+//! A postback on its way to the transaction that decides about it: read, authenticated, not yet judged.
+
+use serde_json::{Map, Value};
+
+use super::scope::PartnerScope;
+use crate::domain::{
+    attribution::KeyPowers,
+    click_id::{ClickId, ClickIdError},
+    ids::{ConversionId, KeyId, PostbackId, RowId},
+    postback::{Form, Report},
+    refusal::Refusal,
+    time::Timestamp,
+};
+
+/// One received postback. The ids it may need are made beforehand, so that nothing below draws chance.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// Whose key signed it.
+    pub scope: PartnerScope,
+    /// Names its line of the log.
+    pub postback_id: PostbackId,
+    /// Names its conversion, if it becomes one.
+    pub conversion_id: ConversionId,
+    /// Names what it adds to the totals.
+    pub delta_id: RowId,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// The form it came in.
+    pub form: Form,
+    /// The key it names.
+    pub key_id: Option<KeyId>,
+    /// What that key may do.
+    pub powers: KeyPowers,
+    /// The signed message's id.
+    pub message_id: Option<String>,
+    /// What came, for the log: without secrets and personal data.
+    pub request: Map<String, Value>,
+    /// What its click id reads as; none when it has none.
+    pub click: Option<Result<ClickId, ClickIdError>>,
+    /// What it says, or why it was refused before that mattered.
+    pub report: Result<Report, Refusal>,
+}

@@ -1,0 +1,184 @@
+//! What happens: clicks, postbacks, conversions, their adjustments, and the totals.
+#![expect(missing_docs, reason = "the migrations and the API reference say what the columns hold")]
+
+use diesel::prelude::*;
+use serde_json::{Map, Value};
+
+use crate::{
+    db::{schema, sql_types::Json},
+    domain::{
+        attribution::Previous,
+        click_id::ClickId,
+        conversion::{ConversionStatus, MatchMode},
+        currency::Currency,
+        goal::HoldEnd,
+        ids::*,
+        money::Micros,
+        postback::Form,
+        time::Timestamp,
+        totals::{Sums, TotalKey},
+        visitor::ClickClass,
+    },
+};
+
+/// One click.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = schema::clicks, treat_none_as_default_value = false)]
+pub struct Click {
+    pub partner_id: PartnerId,
+    pub id: ClickId,
+    pub link_id: LinkId,
+    pub advertiser_id: AdvertiserId,
+    pub campaign_id: CampaignId,
+    pub creative_id: Option<CreativeId>,
+    pub publisher_id: Option<PublisherId>,
+    pub clicked_at: Timestamp,
+    pub class: ClickClass,
+    pub reason: Option<String>,
+    pub flags: Json<Vec<String>>,
+    pub site: Option<String>,
+    pub source_id: Option<String>,
+    pub ext_click_id: Option<String>,
+    pub parameters: Json<Map<String, Value>>,
+    pub ip: Option<String>,
+    pub country: Option<String>,
+    pub region: Option<String>,
+    pub isp: Option<String>,
+    pub browser: Option<String>,
+    pub os: Option<String>,
+    pub os_version: Option<String>,
+    pub device_type: Option<String>,
+    pub language: Option<String>,
+    pub referrer_host: Option<String>,
+}
+
+/// One received report, whatever its outcome.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = schema::postbacks, treat_none_as_default_value = false)]
+pub struct Postback {
+    pub partner_id: PartnerId,
+    pub id: PostbackId,
+    pub received_at: Timestamp,
+    pub form: Form,
+    pub key_id: Option<KeyId>,
+    pub advertiser_id: Option<AdvertiserId>,
+    pub goal_id: Option<GoalId>,
+    pub click_id: Option<ClickId>,
+    pub conversion_id: Option<ConversionId>,
+    pub message_id: Option<String>,
+    pub code: String,
+    pub http_status: i32,
+    pub request: Json<Map<String, Value>>,
+    pub answer: Json<Map<String, Value>>,
+}
+
+/// A row of the ledger.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = schema::conversions, treat_none_as_default_value = false)]
+pub struct Conversion {
+    pub partner_id: PartnerId,
+    pub id: ConversionId,
+    pub advertiser_id: AdvertiserId,
+    pub goal_id: GoalId,
+    pub count_key: String,
+    pub match_mode: MatchMode,
+    pub click_id: Option<ClickId>,
+    pub link_id: Option<LinkId>,
+    pub campaign_id: Option<CampaignId>,
+    pub creative_id: Option<CreativeId>,
+    pub publisher_id: Option<PublisherId>,
+    pub order_id: Option<String>,
+    pub customer_id: Option<String>,
+    pub status: ConversionStatus,
+    pub flags: Json<Vec<String>>,
+    pub amount_micros: Option<Micros>,
+    pub currency: Option<Currency>,
+    pub payout_micros: Micros,
+    pub revenue_micros: Micros,
+    pub clicked_at: Option<Timestamp>,
+    pub event_time: Timestamp,
+    pub received_at: Timestamp,
+    pub hold_until: Option<Timestamp>,
+    pub hold_end: HoldEnd,
+    pub postback_id: PostbackId,
+    pub parameters: Json<Map<String, Value>>,
+    pub updated_at: Timestamp,
+}
+
+impl Conversion {
+    /// What a later report of the same conversion is compared with.
+    pub fn previous(&self) -> Previous {
+        Previous {
+            id: self.id,
+            status: self.status,
+            click_id: self.click_id,
+            amount: self.amount_micros,
+            currency: self.amount_micros.and(self.currency),
+            hold_until: self.hold_until,
+        }
+    }
+
+    /// The cell of the totals it stands in, and what it adds there.
+    pub fn total(&self) -> (TotalKey, Sums) {
+        let key = TotalKey {
+            hour: self.event_time.start_of_hour(),
+            kind: self.status.as_str().to_owned(),
+            advertiser_id: self.advertiser_id,
+            campaign_id: self.campaign_id,
+            creative_id: self.creative_id,
+            link_id: self.link_id,
+            publisher_id: self.publisher_id,
+            goal_id: Some(self.goal_id),
+            currency: self.currency,
+        };
+        let amount = self.amount_micros.unwrap_or_default();
+        (key, Sums { events: 1, amount, payout: self.payout_micros, revenue: self.revenue_micros })
+    }
+}
+
+/// One change of a conversion; never changed itself.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = schema::adjustments, treat_none_as_default_value = false)]
+pub struct Adjustment {
+    pub partner_id: PartnerId,
+    pub id: AdjustmentId,
+    pub conversion_id: ConversionId,
+    pub adjustment_id: Option<String>,
+    pub kind: String,
+    pub actor: String,
+    pub reason: Option<String>,
+    pub status_before: ConversionStatus,
+    pub status_after: ConversionStatus,
+    pub amount_before_micros: Option<Micros>,
+    pub amount_after_micros: Option<Micros>,
+    pub created_at: Timestamp,
+}
+
+/// What one commit adds to the totals.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = schema::total_deltas, treat_none_as_default_value = false)]
+pub struct TotalDelta {
+    pub partner_id: PartnerId,
+    pub id: RowId,
+    pub changes: Json<Vec<(TotalKey, Sums)>>,
+}
+
+/// One cell of the totals.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = schema::hourly_totals, treat_none_as_default_value = false)]
+pub struct HourlyTotal {
+    pub partner_id: PartnerId,
+    pub hour: Timestamp,
+    pub kind: String,
+    pub advertiser_id: AdvertiserId,
+    pub campaign_id: CampaignId,
+    pub creative_id: CreativeId,
+    pub link_id: LinkId,
+    pub publisher_id: PublisherId,
+    pub goal_id: GoalId,
+    pub currency: String,
+    pub events: i64,
+    pub amount_micros: Micros,
+    pub payout_micros: Micros,
+    pub revenue_micros: Micros,
+}

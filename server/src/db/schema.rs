@@ -1,0 +1,391 @@
+//! The tables, once for both databases. A list: types are those of `sql_types`, order is the migrations'.
+
+use diesel::{allow_tables_to_appear_in_same_query, table};
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    installation (name) {
+        name -> Text,
+        value -> Text,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    partners (id) {
+        id -> Uid,
+        name -> Text,
+        ip_storage -> Text,
+        created_at -> Utc,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    key_directory (key_id) {
+        key_id -> Uid,
+        partner_id -> Uid,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    link_directory (number) {
+        number -> BigInt,
+        link_id -> Uid,
+        partner_id -> Uid,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    users (partner_id, id) {
+        partner_id -> Uid,
+        id -> Uid,
+        email -> Text,
+        password_hash -> Nullable<Text>,
+        role -> Text,
+        created_at -> Utc,
+        archived_at -> Nullable<Utc>,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    api_keys (partner_id, id) {
+        partner_id -> Uid,
+        id -> Uid,
+        name -> Text,
+        secret_hash -> Binary,
+        created_at -> Utc,
+        revoked_at -> Nullable<Utc>,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    signing_keys (partner_id, id) {
+        partner_id -> Uid,
+        id -> Uid,
+        name -> Text,
+        secret_sealed -> Binary,
+        scopes -> JsonDoc,
+        advertiser_ids -> JsonDoc,
+        created_at -> Utc,
+        revoked_at -> Nullable<Utc>,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    advertisers (partner_id, id) {
+        partner_id -> Uid,
+        id -> Uid,
+        external_id -> Nullable<Text>,
+        name -> Text,
+        status -> Text,
+        click_id_parameter -> Text,
+        deep_link_hosts -> JsonDoc,
+        fallback_url -> Nullable<Text>,
+        created_at -> Utc,
+        updated_at -> Utc,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    publishers (partner_id, id) {
+        partner_id -> Uid,
+        id -> Uid,
+        external_id -> Nullable<Text>,
+        name -> Text,
+        status -> Text,
+        created_at -> Utc,
+        updated_at -> Utc,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    campaigns (partner_id, id) {
+        partner_id -> Uid,
+        id -> Uid,
+        advertiser_id -> Uid,
+        external_id -> Nullable<Text>,
+        name -> Text,
+        status -> Text,
+        landing_url -> Text,
+        fallback_url -> Nullable<Text>,
+        starts_at -> Nullable<Utc>,
+        ends_at -> Nullable<Utc>,
+        created_at -> Utc,
+        updated_at -> Utc,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    creatives (partner_id, id) {
+        partner_id -> Uid,
+        id -> Uid,
+        advertiser_id -> Uid,
+        external_id -> Nullable<Text>,
+        name -> Text,
+        status -> Text,
+        created_at -> Utc,
+        updated_at -> Utc,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    links (partner_id, id) {
+        partner_id -> Uid,
+        id -> Uid,
+        number -> BigInt,
+        advertiser_id -> Uid,
+        campaign_id -> Uid,
+        creative_id -> Nullable<Uid>,
+        publisher_id -> Nullable<Uid>,
+        external_id -> Nullable<Text>,
+        name -> Text,
+        status -> Text,
+        landing_url -> Nullable<Text>,
+        fallback_url -> Nullable<Text>,
+        deep_links -> Text,
+        created_at -> Utc,
+        updated_at -> Utc,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    goals (partner_id, id) {
+        partner_id -> Uid,
+        id -> Uid,
+        advertiser_id -> Nullable<Uid>,
+        external_id -> Nullable<Text>,
+        event_name -> Text,
+        name -> Text,
+        status -> Text,
+        counting -> Text,
+        default_status -> Text,
+        payout_kind -> Text,
+        payout_micros -> BigInt,
+        revenue_kind -> Text,
+        revenue_micros -> BigInt,
+        currency -> Nullable<Text>,
+        click_window_seconds -> BigInt,
+        reporting_delay_seconds -> BigInt,
+        hold_seconds -> BigInt,
+        hold_end -> Text,
+        created_at -> Utc,
+        updated_at -> Utc,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    clicks (partner_id, id) {
+        partner_id -> Uid,
+        id -> Uid,
+        link_id -> Uid,
+        advertiser_id -> Uid,
+        campaign_id -> Uid,
+        creative_id -> Nullable<Uid>,
+        publisher_id -> Nullable<Uid>,
+        clicked_at -> Utc,
+        class -> Text,
+        reason -> Nullable<Text>,
+        flags -> JsonDoc,
+        site -> Nullable<Text>,
+        source_id -> Nullable<Text>,
+        ext_click_id -> Nullable<Text>,
+        parameters -> JsonDoc,
+        ip -> Nullable<Text>,
+        country -> Nullable<Text>,
+        region -> Nullable<Text>,
+        isp -> Nullable<Text>,
+        browser -> Nullable<Text>,
+        os -> Nullable<Text>,
+        os_version -> Nullable<Text>,
+        device_type -> Nullable<Text>,
+        language -> Nullable<Text>,
+        referrer_host -> Nullable<Text>,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    postbacks (partner_id, id) {
+        partner_id -> Uid,
+        id -> Uid,
+        received_at -> Utc,
+        form -> Text,
+        key_id -> Nullable<Uid>,
+        advertiser_id -> Nullable<Uid>,
+        goal_id -> Nullable<Uid>,
+        click_id -> Nullable<Uid>,
+        conversion_id -> Nullable<Uid>,
+        message_id -> Nullable<Text>,
+        code -> Text,
+        http_status -> Integer,
+        request -> JsonDoc,
+        answer -> JsonDoc,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    conversions (partner_id, id) {
+        partner_id -> Uid,
+        id -> Uid,
+        advertiser_id -> Uid,
+        goal_id -> Uid,
+        count_key -> Text,
+        match_mode -> Text,
+        click_id -> Nullable<Uid>,
+        link_id -> Nullable<Uid>,
+        campaign_id -> Nullable<Uid>,
+        creative_id -> Nullable<Uid>,
+        publisher_id -> Nullable<Uid>,
+        order_id -> Nullable<Text>,
+        customer_id -> Nullable<Text>,
+        status -> Text,
+        flags -> JsonDoc,
+        amount_micros -> Nullable<BigInt>,
+        currency -> Nullable<Text>,
+        payout_micros -> BigInt,
+        revenue_micros -> BigInt,
+        clicked_at -> Nullable<Utc>,
+        event_time -> Utc,
+        received_at -> Utc,
+        hold_until -> Nullable<Utc>,
+        hold_end -> Text,
+        postback_id -> Uid,
+        parameters -> JsonDoc,
+        updated_at -> Utc,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    adjustments (partner_id, id) {
+        partner_id -> Uid,
+        id -> Uid,
+        conversion_id -> Uid,
+        adjustment_id -> Nullable<Text>,
+        kind -> Text,
+        actor -> Text,
+        reason -> Nullable<Text>,
+        status_before -> Text,
+        status_after -> Text,
+        amount_before_micros -> Nullable<BigInt>,
+        amount_after_micros -> Nullable<BigInt>,
+        created_at -> Utc,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    total_deltas (partner_id, id) {
+        partner_id -> Uid,
+        id -> Uid,
+        changes -> JsonDoc,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    hourly_totals (partner_id, hour, kind, advertiser_id, campaign_id, creative_id, link_id, publisher_id, goal_id, currency) {
+        partner_id -> Uid,
+        hour -> Utc,
+        kind -> Text,
+        advertiser_id -> Uid,
+        campaign_id -> Uid,
+        creative_id -> Uid,
+        link_id -> Uid,
+        publisher_id -> Uid,
+        goal_id -> Uid,
+        currency -> Text,
+        events -> BigInt,
+        amount_micros -> BigInt,
+        payout_micros -> BigInt,
+        revenue_micros -> BigInt,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    outbox (partner_id, id) {
+        partner_id -> Uid,
+        id -> Uid,
+        topic -> Text,
+        subject_id -> Uid,
+        payload -> JsonDoc,
+        created_at -> Utc,
+    }
+}
+
+allow_tables_to_appear_in_same_query!(
+    installation,
+    partners,
+    key_directory,
+    link_directory,
+    users,
+    api_keys,
+    signing_keys,
+    advertisers,
+    publishers,
+    campaigns,
+    creatives,
+    links,
+    goals,
+    clicks,
+    postbacks,
+    conversions,
+    adjustments,
+    total_deltas,
+    hourly_totals,
+    outbox,
+);

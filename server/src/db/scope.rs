@@ -1,0 +1,20 @@
+//! The proof that a partner may be acted for. Every query on a partner's rows takes one as its second argument.
+
+use crate::domain::ids::PartnerId;
+
+/// Whose rows an operation reaches. It cannot be deserialised, and only three places make one (a test says so):
+/// the authentication of a caller, the directory of links, and a job that goes through all partners.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct PartnerScope(PartnerId);
+
+impl PartnerScope {
+    /// The scope of a partner that has been established.
+    pub fn established(partner: PartnerId) -> Self {
+        Self(partner)
+    }
+
+    /// The partner.
+    pub fn id(&self) -> PartnerId {
+        self.0
+    }
+}

@@ -1,0 +1,61 @@
+//! SQLite: the connection, one writer and several readers, and the queries mounted against it.
+
+use std::path::PathBuf;
+
+use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+
+use super::pool::Pool;
+use crate::error::{Error, Result};
+
+#[path = "../queries/mod.rs"]
+mod queries;
+pub use queries::*;
+
+/// The backend, for boxed queries.
+pub type Db = diesel::sqlite::Sqlite;
+/// The connection that queries are written against.
+pub type Conn = SqliteConnection;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
+const READERS: usize = 4;
+/// WAL with FULL is what "committed" means here: it survives a power cut.
+const SET_UP: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                      PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;";
+
+/// The pool of one that writes.
+pub fn writer(path: PathBuf) -> Pool<Conn> {
+    pool(path, 1)
+}
+
+/// The pool that reads.
+pub fn readers(path: PathBuf) -> Pool<Conn> {
+    pool(path, READERS)
+}
+
+fn pool(path: PathBuf, size: usize) -> Pool<Conn> {
+    Pool::new(size, |_| true, move || open(&path))
+}
+
+fn open(path: &std::path::Path) -> Result<Conn> {
+    let unavailable = |error: String| Error::Unavailable(format!("cannot open {}: {error}", path.display()));
+    let mut conn =
+        SqliteConnection::establish(&path.to_string_lossy()).map_err(|error| unavailable(error.to_string()))?;
+    conn.batch_execute(SET_UP).map_err(|error| unavailable(error.to_string()))?;
+    Ok(conn)
+}
+
+/// Runs an operation in one transaction that takes the write lock at once, so that it never has to be upgraded.
+pub fn transaction<T>(conn: &mut Conn, operation: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    conn.immediate_transaction(operation)
+}
+
+/// Runs a reading operation that sees one state of the database from beginning to end.
+pub fn snapshot<T>(conn: &mut Conn, operation: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    conn.transaction(operation)
+}
+
+/// Applies the migrations that are missing.
+pub fn migrate(conn: &mut Conn) -> Result<Vec<String>> {
+    super::run_migrations(conn, MIGRATIONS)
+}

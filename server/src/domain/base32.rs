@@ -1,0 +1,113 @@
+//! Crockford base32, lower case: the alphabet of ids, click ids and API keys.
+//! What the bytes mean, and whether they are genuine, is not decided here.
+
+/// Digits and lower-case letters without `i`, `l`, `o` and `u`.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// Writes bytes as lower-case base32, five bits per character, the unused trailing bits zero.
+pub fn encode(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(text_length(bytes.len()));
+    let (mut pending, mut bits) = (0u32, 0u32);
+    for byte in bytes {
+        pending = pending << 8 | u32::from(*byte);
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            text.push(character(pending >> bits));
+        }
+    }
+    if bits > 0 {
+        text.push(character(pending << (5 - bits)));
+    }
+    text
+}
+
+/// Reads exactly `N` bytes; case does not matter.
+///
+/// Stricter than Crockford's own reading: `i`, `l`, `o` are not taken for `1` and `0`, and unused trailing
+/// bits must be zero. Apart from case, one value has one text, so an altered character is never overlooked.
+pub fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
+    if text.len() != text_length(N) {
+        return None;
+    }
+    let mut bytes = [0; N];
+    let (mut pending, mut bits, mut filled) = (0u32, 0u32, 0);
+    for character in text.bytes() {
+        pending = (pending << 5 | value(character)?) & 0xfff;
+        bits += 5;
+        if bits >= 8 {
+            bits -= 8;
+            bytes[filled] = (pending >> bits & 0xff) as u8;
+            filled += 1;
+        }
+    }
+    let unused = pending & ((1 << bits) - 1);
+    (unused == 0).then_some(bytes)
+}
+
+const fn text_length(bytes: usize) -> usize {
+    (bytes * 8).div_ceil(5)
+}
+
+fn character(value: u32) -> char {
+    char::from(ALPHABET[(value & 31) as usize])
+}
+
+fn value(character: u8) -> Option<u32> {
+    let lower = character.to_ascii_lowercase();
+    ALPHABET.iter().position(|known| *known == lower).map(|position| position as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn known_values_are_written() {
+        assert_eq!(encode(b""), "");
+        assert_eq!(encode(&[0]), "00");
+        assert_eq!(encode(&[0xff]), "zw");
+        assert_eq!(encode(b"foobar"), "csqpyrk1e8");
+        assert_eq!(encode(&[0xff; 16]), "z".repeat(25) + "w");
+    }
+
+    #[test]
+    fn case_does_not_matter_but_aliases_are_refused() {
+        assert_eq!(decode::<6>("CSQPYRK1E8"), Some(*b"foobar"));
+        for alias in ["csqpyrkie8", "csqpyrkle8", "csqpyrkoe8", "csqpyrkue8", "csqpyrk-e8", "csqpyrk e8"] {
+            assert_eq!(decode::<6>(alias), None, "{alias}");
+        }
+    }
+
+    #[test]
+    fn the_length_must_fit() {
+        assert_eq!(decode::<6>("csqpyrk1e"), None);
+        assert_eq!(decode::<6>("csqpyrk1e80"), None);
+        assert_eq!(decode::<6>("csqpyrk1é"), None);
+        assert_eq!(decode::<0>(""), Some([]));
+    }
+
+    #[test]
+    fn unused_bits_must_be_zero() {
+        assert_eq!(decode::<1>("zw"), Some([0xff]));
+        for last in ["zx", "zy", "zz"] {
+            assert_eq!(decode::<1>(last), None, "{last}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(bytes: [u8; 16], longer: [u8; 21]) {
+            prop_assert_eq!(decode::<16>(&encode(&bytes)), Some(bytes));
+            prop_assert_eq!(decode::<21>(&encode(&longer)), Some(longer));
+        }
+
+        #[test]
+        fn one_value_has_one_text(text in "[0-9a-z]{26}") {
+            if let Some(bytes) = decode::<16>(&text) {
+                prop_assert_eq!(encode(&bytes), text);
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Conversion goals: what counts, how often, when, and for how much money.
+
+use super::{
+    conversion::ConversionStatus,
+    ids::{AdvertiserId, GoalId},
+    currency::Currency,
+    money::{Micros, Percent},
+    setup::Status,
+    words::words,
+};
+
+/// Longest window, delay or hold that a goal may have: ten years, in seconds.
+pub const LONGEST_SECONDS: i64 = 10 * 365 * 86_400;
+
+words! {
+    /// How often a click can convert for a goal.
+    Counting {
+        /// Once per click.
+        Once = "once",
+        /// Once per order id.
+        PerOrder = "per_order",
+    }
+}
+
+words! {
+    /// What a conversion starts as, when nothing speaks against it.
+    DefaultStatus {
+        /// Final at once, or after its hold.
+        Approved = "approved",
+        /// Waits for a decision.
+        Pending = "pending",
+    }
+}
+
+words! {
+    /// What the end of a hold means.
+    HoldEnd {
+        /// The conversion becomes payable.
+        Approve = "approve",
+        /// Silence means no: the conversion is rejected.
+        Reject = "reject",
+    }
+}
+
+impl HoldEnd {
+    /// The status that the end of a hold brings.
+    pub fn status(self) -> ConversionStatus {
+        match self {
+            Self::Approve => ConversionStatus::Approved,
+            Self::Reject => ConversionStatus::Rejected,
+        }
+    }
+}
+
+words! {
+    /// How a sum of money is found.
+    MoneyKind {
+        /// The same for every conversion.
+        Fixed = "fixed",
+        /// A share of the reported amount.
+        Percent = "percent",
+        /// The reported amount itself.
+        Dynamic = "dynamic",
+    }
+}
+
+/// How a payout or a revenue is found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MoneyRule {
+    /// The same for every conversion, in the goal's currency.
+    Fixed(Micros),
+    /// A share of the reported amount, in its currency.
+    Percent(Percent),
+    /// The reported amount itself.
+    Dynamic,
+}
+
+impl MoneyRule {
+    /// The kind, as it is stored.
+    pub fn kind(self) -> MoneyKind {
+        match self {
+            Self::Fixed(_) => MoneyKind::Fixed,
+            Self::Percent(_) => MoneyKind::Percent,
+            Self::Dynamic => MoneyKind::Dynamic,
+        }
+    }
+
+    /// The number that goes with the kind: micros of money, or of a percent; 0 for dynamic.
+    pub fn micros(self) -> Micros {
+        match self {
+            Self::Fixed(micros) => micros,
+            Self::Percent(percent) => Micros(percent.micros()),
+            Self::Dynamic => Micros(0),
+        }
+    }
+
+    /// The rule that was stored as a kind and a number.
+    pub fn from_stored(kind: MoneyKind, number: Micros) -> Self {
+        match kind {
+            MoneyKind::Fixed => Self::Fixed(number),
+            MoneyKind::Percent => Self::Percent(Percent::from_micros(number.0)),
+            MoneyKind::Dynamic => Self::Dynamic,
+        }
+    }
+
+    /// True when there is no sum without a reported amount.
+    pub fn needs_amount(self) -> bool {
+        !matches!(self, Self::Fixed(_))
+    }
+
+    /// The sum for a conversion of `amount`.
+    pub fn of(self, amount: Option<Micros>) -> Micros {
+        let amount = amount.unwrap_or_default();
+        match self {
+            Self::Fixed(micros) => micros,
+            Self::Percent(percent) => percent.of(amount),
+            Self::Dynamic => amount,
+        }
+    }
+}
+
+/// The rules of one goal, as far as they decide whether and how a report counts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GoalRules {
+    /// The goal.
+    pub id: GoalId,
+    /// The advertiser it is for; none: all of the partner's.
+    pub advertiser_id: Option<AdvertiserId>,
+    /// The name that reports send, byte for byte.
+    pub event_name: String,
+    /// Whether it takes reports.
+    pub status: Status,
+    /// How often a click converts.
+    pub counting: Counting,
+    /// What a conversion starts as.
+    pub default_status: DefaultStatus,
+    /// What the publisher earns.
+    pub payout: MoneyRule,
+    /// What the partner earns.
+    pub revenue: MoneyRule,
+    /// The currency that amounts must be in; none: any.
+    pub currency: Option<Currency>,
+    /// Longest time from click to event.
+    pub click_window_seconds: i64,
+    /// Longest time from event to report.
+    pub reporting_delay_seconds: i64,
+    /// Refund period, from the event on.
+    pub hold_seconds: i64,
+    /// What the end of the hold means.
+    pub hold_end: HoldEnd,
+}
+
+impl GoalRules {
+    /// True when a report must carry an amount.
+    pub fn needs_amount(&self) -> bool {
+        self.payout.needs_amount() || self.revenue.needs_amount()
+    }
+}

@@ -1,0 +1,191 @@
+//! The parameters of a postback, whatever form they came in: one table of names and aliases, one reading.
+//! What the values mean is `postback`'s matter.
+
+use std::collections::BTreeMap;
+
+use percent_encoding::percent_decode_str;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::{Map, Value};
+
+use super::{
+    code::Code,
+    refusal::{FieldError, Refusal},
+};
+
+/// A parameter's canonical name, and the other names it is read from.
+pub struct Parameter {
+    /// The name in our documentation.
+    pub name: &'static str,
+    /// What the systems of the trade call it.
+    pub aliases: &'static [&'static str],
+}
+
+const fn parameter(name: &'static str, aliases: &'static [&'static str]) -> Parameter {
+    Parameter { name, aliases }
+}
+
+/// Every parameter a postback may carry.
+pub const PARAMETERS: &[Parameter] = &[
+    parameter("advertiser", &[]),
+    parameter("goal", &["event", "et", "goal_ref"]),
+    parameter("click_id", &["kcid", "transaction_id", "tid", "cid", "clickid", "subid"]),
+    parameter("customer_id", &[]),
+    parameter("publisher_id", &["partner_id", "aff_id", "pid"]),
+    parameter("order_id", &["txid", "action_id", "invoice_id"]),
+    parameter("amount", &[]),
+    parameter("currency", &[]),
+    parameter("status", &[]),
+    parameter("event_time", &[]),
+    parameter("adv_sub1", &[]),
+    parameter("adv_sub2", &[]),
+    parameter("adv_sub3", &[]),
+    parameter("adv_sub4", &[]),
+    parameter("adv_sub5", &[]),
+    parameter("coupon", &[]),
+    parameter("lead_id", &[]),
+    parameter("email_sha256", &[]),
+    parameter("metadata", &[]),
+    parameter("validate_only", &[]),
+    parameter("format", &[]),
+];
+
+/// Parameters that carry the signature of a query; they say nothing about the conversion.
+const CREDENTIALS: [&str; 3] = ["key_id", "ts", "sig"];
+
+/// The parameters of one postback under their canonical names, each at most once, none empty.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Parameters {
+    values: BTreeMap<&'static str, Value>,
+    /// Names that mean nothing to us. They are ignored, and the answer says so.
+    pub unknown: Vec<String>,
+}
+
+impl Parameters {
+    /// Reads a query or a form body: `a=1&b=2`, percent-decoded once, `+` is a space.
+    pub fn from_urlencoded(text: &str) -> Result<Self, Refusal> {
+        let mut pairs = Vec::new();
+        let mut errors = Vec::new();
+        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match (decode(name), decode(value)) {
+                (Some(name), Some(value)) => pairs.push((name, Value::String(value))),
+                _ => errors.push(FieldError::new(name, "is not UTF-8 after percent-decoding")),
+            }
+        }
+        Self::from_pairs(pairs, errors)
+    }
+
+    /// Reads a JSON object. A key that stands twice is an error, never "the last one wins".
+    pub fn from_json(body: &[u8]) -> Result<Self, Refusal> {
+        let Pairs(pairs) = serde_json::from_slice(body)
+            .map_err(|error| Refusal::new(Code::Malformed, format!("The body is not a JSON object: {error}.")))?;
+        Self::from_pairs(pairs, Vec::new())
+    }
+
+    fn from_pairs(pairs: Vec<(String, Value)>, mut errors: Vec<FieldError>) -> Result<Self, Refusal> {
+        let mut seen = BTreeMap::new();
+        let mut parameters = Self::default();
+        for (name, value) in pairs {
+            let canonical = canonical(&name);
+            if let Some(first) = seen.insert(canonical.map_or(name.clone(), str::to_owned), name.clone()) {
+                let twice = if first == name { "stands twice".to_owned() } else { format!("means the same as {first}") };
+                errors.push(FieldError::new(name, format!("{twice}; send it once")));
+                continue;
+            }
+            match canonical {
+                Some(canonical) if !is_absent(&value) => drop(parameters.values.insert(canonical, value)),
+                None if !CREDENTIALS.contains(&name.as_str()) => parameters.unknown.push(name),
+                _ => {}
+            }
+        }
+        if errors.is_empty() { Ok(parameters) } else { Err(Refusal::fields(Code::Malformed, errors)) }
+    }
+
+    /// The value under a canonical name.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.values.get(name)
+    }
+
+    /// The value under a canonical name, when it is text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(Value::as_str)
+    }
+
+    /// Every value with its canonical name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.values.iter().map(|(name, value)| (*name, value))
+    }
+
+    /// The values as a document for the log.
+    pub fn to_document(&self) -> Map<String, Value> {
+        self.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect()
+    }
+}
+
+fn decode(text: &str) -> Option<String> {
+    let spaced = text.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8().ok().map(|text| text.into_owned())
+}
+
+fn canonical(name: &str) -> Option<&'static str> {
+    PARAMETERS.iter().find(|known| known.name == name || known.aliases.contains(&name)).map(|known| known.name)
+}
+
+/// A parameter that is present but empty counts as absent.
+fn is_absent(value: &Value) -> bool {
+    value.is_null() || value.as_str() == Some("")
+}
+
+/// The members of a JSON object in their order, repeated ones included.
+struct Pairs(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Pairs;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aliases_are_read_under_their_canonical_name() {
+        let parameters = Parameters::from_urlencoded("et=lead&tid=abc&txid=9&foo=1&key_id=k&ts=1&sig=x").unwrap();
+        assert_eq!(parameters.text("goal"), Some("lead"));
+        assert_eq!(parameters.text("click_id"), Some("abc"));
+        assert_eq!(parameters.text("order_id"), Some("9"));
+        assert_eq!(parameters.unknown, ["foo"]);
+    }
+
+    #[test]
+    fn a_value_is_decoded_once_and_kept_byte_for_byte() {
+        let parameters = Parameters::from_urlencoded("goal=a%2520b+c&order_id=").unwrap();
+        assert_eq!(parameters.text("goal"), Some("a%20b c"));
+        assert_eq!(parameters.get("order_id"), None);
+    }
+
+    #[test]
+    fn a_repeated_parameter_is_malformed_under_any_of_its_names() {
+        for text in ["goal=a&goal=b", "click_id=1&tid=1", "x=1&x=2", "goal=%ff"] {
+            assert_eq!(Parameters::from_urlencoded(text).unwrap_err().code, Code::Malformed, "{text}");
+        }
+        for body in [r#"{"goal":"a","goal":"a"}"#, r#"{"tid":"a","cid":"a"}"#, "[]", "{", "", "\u{feff}{}"] {
+            assert_eq!(Parameters::from_json(body.as_bytes()).unwrap_err().code, Code::Malformed, "{body}");
+        }
+    }
+}

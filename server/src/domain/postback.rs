@@ -1,0 +1,378 @@
+//! A postback as its sender means it: the report of a conversion, read from parameters.
+//! Everything that can be said without the database is said here; what needs a goal or a click is `attribution`.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+
+use super::{
+    code::Code,
+    conversion::ConversionStatus,
+    currency::Currency,
+    ids::{AdvertiserId, Id, PublisherId, Reference},
+    money::{self, Micros},
+    parameters::{PARAMETERS, Parameters},
+    refusal::{FieldError, Refusal},
+    time::Timestamp,
+    words::words,
+};
+
+/// How far ahead of our clock an event may be, in seconds.
+pub const FUTURE_TOLERANCE_SECONDS: i64 = 300;
+const LONGEST_VALUE_BYTES: usize = 500;
+const LONGEST_ORDER_ID_BYTES: usize = 128;
+const LONGEST_METADATA_BYTES: usize = 8 * 1024;
+
+words! {
+    /// The form a postback came in.
+    Form {
+        /// `GET` with a query.
+        Query = "query",
+        /// `POST` with a form body.
+        Form = "form",
+        /// `POST` with a JSON object.
+        Json = "json",
+    }
+}
+
+/// Whether a report is to be counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Intent {
+    /// Count it.
+    Count,
+    /// Only say what would happen.
+    Validate,
+}
+
+/// The report of one conversion.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Report {
+    /// Whose conversion, when the key covers several advertisers.
+    pub advertiser: Option<Reference<AdvertiserId>>,
+    /// The goal's event name, byte for byte.
+    pub goal: String,
+    /// Transaction mode: the click id as it came.
+    pub click_id: Option<String>,
+    /// Customer mode.
+    pub customer_id: Option<String>,
+    /// Partner mode.
+    pub publisher: Option<Reference<PublisherId>>,
+    /// The advertiser's id of the sale.
+    pub order_id: Option<String>,
+    /// The amount.
+    pub amount: Option<Micros>,
+    /// Its currency.
+    pub currency: Option<Currency>,
+    /// The status that the advertiser asks for.
+    pub status: Option<ConversionStatus>,
+    /// When it happened; the time of receipt where the report does not say.
+    pub event_time: Timestamp,
+    /// What is only stored: `adv_sub1`.., `coupon`, `lead_id`, `email_sha256`, `metadata`.
+    pub extras: Map<String, Value>,
+    /// Whether to count it.
+    pub intent: Intent,
+    /// Parameters we do not know.
+    pub unknown: Vec<String>,
+}
+
+impl Report {
+    /// Reads a report. The first kind of fault found is answered, with every field that has it.
+    pub fn parse(parameters: &Parameters, form: Form, received_at: Timestamp) -> Result<Self, Refusal> {
+        check_shapes(parameters, form)?;
+        check_macros(parameters)?;
+        check_personal_data(parameters, form)?;
+        check_present(parameters)?;
+        Ok(Self {
+            advertiser: reference(parameters, "advertiser")?,
+            goal: parameters.text("goal").unwrap_or_default().to_owned(),
+            click_id: owned(parameters, "click_id"),
+            customer_id: owned(parameters, "customer_id"),
+            publisher: reference(parameters, "publisher_id")?,
+            order_id: owned(parameters, "order_id"),
+            amount: amount(parameters)?,
+            currency: currency(parameters)?,
+            status: status(parameters)?,
+            event_time: event_time(parameters, received_at)?,
+            extras: extras(parameters),
+            intent: intent(parameters)?,
+            unknown: parameters.unknown.clone(),
+        })
+    }
+}
+
+fn owned(parameters: &Parameters, name: &str) -> Option<String> {
+    parameters.text(name).map(str::to_owned)
+}
+
+fn refuse(code: Code, name: &str, detail: impl Into<String>) -> Refusal {
+    Refusal::fields(code, vec![FieldError::new(name, detail)])
+}
+
+/// Types, lengths and characters: what no value may be, whatever it means.
+fn check_shapes(parameters: &Parameters, form: Form) -> Result<(), Refusal> {
+    let errors: Vec<_> = parameters
+        .iter()
+        .filter_map(|(name, value)| shape_error(name, value, form).map(|detail| FieldError::new(name, detail)))
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(Refusal::fields(Code::Malformed, errors)) }
+}
+
+fn shape_error(name: &str, value: &Value, form: Form) -> Option<String> {
+    match (name, value) {
+        ("email_sha256" | "metadata", _) if form == Form::Query => Some("is taken by POST only".into()),
+        ("metadata", Value::Object(_)) => {
+            let bytes = value.to_string().len();
+            (bytes > LONGEST_METADATA_BYTES)
+                .then(|| format!("is {bytes} bytes long; at most {LONGEST_METADATA_BYTES} are taken"))
+                .or_else(|| has_nul(value).then(|| "contains NUL".into()))
+        }
+        ("metadata", _) if form == Form::Json => Some("must be an object".into()),
+        ("event_time", Value::Number(number)) if number.is_i64() => None,
+        ("event_time", Value::Number(_)) => Some("must be whole Unix seconds or RFC 3339".into()),
+        ("validate_only", Value::Bool(_)) => None,
+        ("amount", Value::Number(number)) => {
+            Some(format!("must be a string, so that no digit is lost: \"{number}\""))
+        }
+        ("email_sha256", Value::String(text)) if !is_sha256(text) => {
+            Some("must be the 64 hexadecimal digits of a SHA-256".into())
+        }
+        (_, Value::String(text)) => text_error(name, text),
+        _ => Some("must be a string".into()),
+    }
+}
+
+fn text_error(name: &str, text: &str) -> Option<String> {
+    let longest = if name == "order_id" { LONGEST_ORDER_ID_BYTES } else { LONGEST_VALUE_BYTES };
+    if text.len() > longest {
+        return Some(format!("is {} bytes long; at most {longest} are taken", text.len()));
+    }
+    text.chars().any(char::is_control).then(|| "contains control characters".into())
+}
+
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(members) => members.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
+        _ => false,
+    }
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Refuses a placeholder that the sending system did not fill in.
+fn check_macros(parameters: &Parameters) -> Result<(), Refusal> {
+    let placeholders: HashSet<String> = PARAMETERS
+        .iter()
+        .flat_map(|parameter| parameter.aliases.iter().chain([&parameter.name]))
+        .map(|name| name.to_ascii_uppercase())
+        .collect();
+    let errors: Vec<_> = parameters
+        .iter()
+        .filter_map(|(name, value)| Some((name, value.as_str()?)))
+        // The codes of currencies and goals are in capitals too.
+        .filter(|(name, text)| is_placeholder(text) || (*name != "goal" && placeholders.contains(*text)))
+        .map(|(name, text)| FieldError::new(name, format!("`{text}` is a placeholder, not a value")))
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(Refusal::fields(Code::UnresolvedMacro, errors)) }
+}
+
+fn is_placeholder(text: &str) -> bool {
+    let name = |inner: &str| {
+        !inner.is_empty() && inner.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.!:".contains(&b))
+    };
+    [("{{", "}}"), ("{", "}"), ("${", "}"), ("%", "%"), ("[", "]"), ("<", ">"), ("#", "#"), ("%%", "%%")]
+        .iter()
+        .any(|(open, close)| {
+            text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)).is_some_and(|inner| name(inner.trim()))
+        })
+}
+
+/// A URL is kept by every proxy and log on its way: no e-mail address and no phone number may be in it.
+fn check_personal_data(parameters: &Parameters, form: Form) -> Result<(), Refusal> {
+    let errors: Vec<_> = parameters
+        .iter()
+        .filter(|(name, _)| form == Form::Query || *name == "customer_id")
+        .filter(|(_, value)| value.as_str().is_some_and(|text| is_email(text) || is_phone(text)))
+        .map(|(name, _)| FieldError::new(name, "looks like an e-mail address or a phone number; send a hash"))
+        .collect();
+    match (errors.is_empty(), form) {
+        (true, _) => Ok(()),
+        (false, Form::Query) => Err(Refusal::fields(Code::PiiInUrl, errors)),
+        (false, _) => Err(Refusal::fields(Code::Malformed, errors)),
+    }
+}
+
+/// Whether a text looks like an e-mail address.
+pub fn is_email(text: &str) -> bool {
+    text.trim().split_once('@').is_some_and(|(local, host)| {
+        !local.is_empty() && !host.contains(['@', ' ', '/']) && host.split_once('.').is_some_and(|(_, top)| !top.is_empty())
+    })
+}
+
+/// Whether a text looks like an international phone number. A `+` in a query is a space.
+pub fn is_phone(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix(['+', ' ']) else { return false };
+    let digits = rest.bytes().filter(u8::is_ascii_digit).count();
+    (8..=15).contains(&digits) && rest.bytes().all(|byte| byte.is_ascii_digit() || b" -()./".contains(&byte))
+}
+
+fn check_present(parameters: &Parameters) -> Result<(), Refusal> {
+    let mut errors = Vec::new();
+    if parameters.text("goal").is_none() {
+        errors.push(FieldError::new("goal", "is needed: the goal's event name"));
+    }
+    if ["click_id", "customer_id", "publisher_id"].iter().all(|name| parameters.text(name).is_none()) {
+        errors.push(FieldError::new("click_id", "is needed: the id that came with the landing URL"));
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Refusal::fields(Code::Malformed, errors)) }
+}
+
+fn reference<I: Id>(parameters: &Parameters, name: &str) -> Result<Option<Reference<I>>, Refusal> {
+    parameters.text(name).map(Reference::parse).transpose().map_err(|detail| refuse(Code::Malformed, name, detail))
+}
+
+fn amount(parameters: &Parameters) -> Result<Option<Micros>, Refusal> {
+    let parsed = parameters.text("amount").map(money::parse_decimal).transpose();
+    parsed.map_err(|error| refuse(Code::AmountInvalid, "amount", error.to_string()))
+}
+
+fn currency(parameters: &Parameters) -> Result<Option<Currency>, Refusal> {
+    let Some(text) = parameters.text("currency") else { return Ok(None) };
+    Currency::parse(text)
+        .map(Some)
+        .ok_or_else(|| refuse(Code::CurrencyInvalid, "currency", format!("`{text}` is not an ISO 4217 code such as EUR")))
+}
+
+fn status(parameters: &Parameters) -> Result<Option<ConversionStatus>, Refusal> {
+    let Some(text) = parameters.text("status") else { return Ok(None) };
+    match ConversionStatus::parse(text) {
+        Some(status @ (ConversionStatus::Approved | ConversionStatus::Pending | ConversionStatus::Rejected)) => {
+            Ok(Some(status))
+        }
+        _ => Err(refuse(Code::Malformed, "status", format!("`{text}` is not one of approved, pending, rejected"))),
+    }
+}
+
+fn event_time(parameters: &Parameters, received_at: Timestamp) -> Result<Timestamp, Refusal> {
+    let text = match parameters.get("event_time") {
+        None => return Ok(received_at),
+        Some(Value::String(text)) => text.clone(),
+        Some(number) => number.to_string(),
+    };
+    let time = parse_event_time(&text)?;
+    let ahead = time.seconds_since(received_at);
+    if ahead <= FUTURE_TOLERANCE_SECONDS {
+        return Ok(time);
+    }
+    let detail = format!("{time} is {ahead} seconds ahead of the server's clock");
+    Err(refuse(Code::EventInFuture, "event_time", detail).fact("server_time", received_at.to_string()))
+}
+
+fn parse_event_time(text: &str) -> Result<Timestamp, Refusal> {
+    let digits = text.len() <= 13 && text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse::<i64>() {
+        Ok(_) if digits && text.len() == 13 => {
+            let detail = format!("`{text}` has 13 digits: these are milliseconds, seconds have 10");
+            Err(refuse(Code::TimestampInMilliseconds, "event_time", detail))
+        }
+        Ok(seconds) if digits && text.len() <= 10 => Ok(Timestamp::from_seconds(seconds)),
+        _ => Timestamp::parse(text).ok_or_else(|| {
+            refuse(Code::Malformed, "event_time", "is neither RFC 3339 (2026-01-31T12:00:00Z) nor Unix seconds")
+        }),
+    }
+}
+
+fn extras(parameters: &Parameters) -> Map<String, Value> {
+    const STORED: [&str; 9] = [
+        "adv_sub1", "adv_sub2", "adv_sub3", "adv_sub4", "adv_sub5", "coupon", "lead_id", "email_sha256", "metadata",
+    ];
+    STORED.iter().filter_map(|name| Some(((*name).to_owned(), parameters.get(name)?.clone()))).collect()
+}
+
+fn intent(parameters: &Parameters) -> Result<Intent, Refusal> {
+    match parameters.get("validate_only") {
+        None | Some(Value::Bool(false)) => Ok(Intent::Count),
+        Some(Value::Bool(true)) => Ok(Intent::Validate),
+        Some(value) => match value.as_str() {
+            Some("true" | "1") => Ok(Intent::Validate),
+            Some("false" | "0") => Ok(Intent::Count),
+            _ => Err(refuse(Code::Malformed, "validate_only", "is neither true nor false")),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+    fn read(query: &str) -> Result<Report, Code> {
+        let parameters = Parameters::from_urlencoded(query).map_err(|refusal| refusal.code)?;
+        Report::parse(&parameters, Form::Query, NOW).map_err(|refusal| refusal.code)
+    }
+
+    fn read_json(body: &str) -> Result<Report, Code> {
+        let parameters = Parameters::from_json(body.as_bytes()).map_err(|refusal| refusal.code)?;
+        Report::parse(&parameters, Form::Json, NOW).map_err(|refusal| refusal.code)
+    }
+
+    #[test]
+    fn every_form_says_the_same() {
+        let query = read("goal=sale&click_id=abc&amount=49.90&currency=EUR&event_time=1789999999&coupon=X").unwrap();
+        let json = read_json(
+            r#"{"goal":"sale","click_id":"abc","amount":"49.90","currency":"EUR","event_time":1789999999,"coupon":"X"}"#,
+        )
+        .unwrap();
+        assert_eq!(query, json);
+        assert_eq!(query.amount, Some(Micros(49_900_000)));
+        assert_eq!(query.event_time, Timestamp::from_seconds(1_789_999_999));
+    }
+
+    #[test]
+    fn each_fault_has_its_code() {
+        for (query, code) in [
+            ("click_id=abc", Code::Malformed),
+            ("goal=sale", Code::Malformed),
+            ("goal=sale&click_id=a%00b", Code::Malformed),
+            ("goal=sale&click_id={click_id}", Code::UnresolvedMacro),
+            ("goal=sale&click_id=%25TID%25", Code::UnresolvedMacro),
+            ("goal=sale&click_id=TRANSACTION_ID", Code::UnresolvedMacro),
+            ("goal=sale&click_id=abc&amount=%7Bpayout%7D", Code::UnresolvedMacro),
+            ("goal=sale&click_id=abc&adv_sub1=jane@example.com", Code::PiiInUrl),
+            ("goal=sale&click_id=abc&adv_sub1=%2B4915112345678", Code::PiiInUrl),
+            ("goal=sale&click_id=abc&email_sha256=x", Code::Malformed),
+            ("goal=sale&click_id=abc&amount=1,5&currency=EUR", Code::AmountInvalid),
+            ("goal=sale&click_id=abc&amount=1.5&currency=eur", Code::CurrencyInvalid),
+            ("goal=sale&click_id=abc&event_time=1790000000000", Code::TimestampInMilliseconds),
+            ("goal=sale&click_id=abc&event_time=1790000301", Code::EventInFuture),
+            ("goal=sale&click_id=abc&event_time=yesterday", Code::Malformed),
+            ("goal=sale&click_id=abc&status=reversed", Code::Malformed),
+            ("goal=sale&click_id=abc&validate_only=maybe", Code::Malformed),
+        ] {
+            assert_eq!(read(query).err(), Some(code), "{query}");
+        }
+    }
+
+    #[test]
+    fn an_amount_must_be_text_in_json() {
+        let body = r#"{"goal":"sale","click_id":"abc","amount":49.9,"currency":"EUR"}"#;
+        assert_eq!(read_json(body).err(), Some(Code::Malformed));
+    }
+
+    #[test]
+    fn a_customer_is_never_an_email_address() {
+        let body = r#"{"goal":"sale","customer_id":"jane@example.com"}"#;
+        assert_eq!(read_json(body).err(), Some(Code::Malformed));
+    }
+
+    #[test]
+    fn ordinary_values_are_not_taken_for_placeholders_or_people() {
+        let report = read("goal=ORDER_ID&click_id=abc&order_id=4915112345678&coupon=50%25&adv_sub1=a@b").unwrap();
+        assert_eq!(report.goal, "ORDER_ID");
+        assert_eq!(report.order_id.as_deref(), Some("4915112345678"));
+    }
+}

@@ -1,0 +1,73 @@
+//! The writers that commit many requests at once. A click or a postback goes into a bounded queue with a place for
+//! its reply; a writer takes whatever is queued and commits it in one transaction; only then is anybody answered.
+//! There is no timer: a quiet server commits each request at once, a busy one commits more of them together.
+
+mod batch;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    clock::Clock,
+    db::{Store, db_write, received::Received, rows::records::Click},
+    domain::answer::Answer,
+    error::{Error, Result},
+};
+
+/// Most requests that wait; beyond it the server sheds.
+const QUEUE: usize = 4_096;
+/// Most requests in one transaction: PostgreSQL takes 65,535 values in a statement, SQLite 32,766.
+const BATCH: usize = 500;
+/// Writers on PostgreSQL; SQLite has one by nature.
+const POSTGRES_WRITERS: usize = 2;
+
+type Queued<T, R> = (T, oneshot::Sender<Result<R>>);
+
+/// The way in for clicks and postbacks. Cheap to clone; the writers end when the last one is dropped.
+#[derive(Clone)]
+pub struct Ingest {
+    clicks: mpsc::Sender<Queued<Click, ()>>,
+    postbacks: mpsc::Sender<Queued<Received, Answer>>,
+}
+
+impl Ingest {
+    /// Starts the writers on the current runtime.
+    pub fn start(store: Store, clock: Clock) -> Self {
+        let writers = if matches!(store, Store::Postgres(_)) { POSTGRES_WRITERS } else { 1 };
+        let clicks = batch::start(writers, {
+            let (store, clock) = (store.clone(), clock);
+            move |batch| record_clicks(store.clone(), clock.clone(), batch)
+        });
+        let postbacks = batch::start(writers, move |batch| record_postbacks(store.clone(), batch));
+        Self { clicks, postbacks }
+    }
+
+    /// Records a click; returns when it is committed.
+    pub async fn record_click(&self, click: Click) -> Result<()> {
+        submit(&self.clicks, click).await
+    }
+
+    /// Records a postback; returns its answer when it is committed.
+    pub async fn record_postback(&self, received: Received) -> Result<Answer> {
+        submit(&self.postbacks, received).await
+    }
+}
+
+async fn submit<T, R>(queue: &mpsc::Sender<Queued<T, R>>, item: T) -> Result<R> {
+    let (reply, answer) = oneshot::channel();
+    queue.try_send((item, reply)).map_err(|_| Error::Unavailable("the queue is full".into()))?;
+    answer.await.map_err(|_| Error::Unavailable("the writer has stopped".into()))?
+}
+
+async fn record_clicks(store: Store, clock: Clock, batch: Vec<Click>) -> Result<Vec<()>> {
+    let count = batch.len();
+    db_write!(&store, |queries, conn| {
+        queries::record_clicks::record(conn, &batch, || clock.new_id()).map(|()| vec![(); count])
+    })
+}
+
+async fn record_postbacks(store: Store, batch: Vec<Received>) -> Result<Vec<Answer>> {
+    db_write!(&store, |queries, conn| {
+        let answers = batch.iter().map(|received| queries::record_postback::record(conn, received));
+        answers.collect::<Result<Vec<_>>>()
+    })
+}

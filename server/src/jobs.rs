@@ -1,0 +1,77 @@
+//! What happens without a request: folding totals, settling holds, making partitions. Each job goes through the
+//! partners one by one; doing it twice, or from two processes, does no harm.
+
+use std::{future::Future, time::Duration};
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::{
+    clock::Clock,
+    db::{Store, db_read, db_write, scope::PartnerScope},
+    error::Result,
+};
+
+const FOLD_EVERY: Duration = Duration::from_secs(1);
+const SETTLE_EVERY: Duration = Duration::from_secs(5);
+const PARTITIONS_EVERY: Duration = Duration::from_secs(6 * 3_600);
+
+/// Starts all jobs on the current runtime; they end with it.
+pub fn start(store: &Store, clock: &Clock) {
+    let (for_fold, for_holds, for_partitions) = (store.clone(), store.clone(), store.clone());
+    let (now, at) = (clock.clone(), clock.clone());
+    every("fold totals", FOLD_EVERY, move || fold_totals(for_fold.clone()));
+    every("settle holds", SETTLE_EVERY, move || settle_holds(for_holds.clone(), now.clone()));
+    every("make partitions", PARTITIONS_EVERY, move || make_partitions(for_partitions.clone(), at.clone()));
+}
+
+fn every<F>(name: &'static str, period: Duration, job: impl Fn() -> F + Send + 'static)
+where
+    F: Future<Output = Result<()>> + Send,
+{
+    tokio::spawn(async move {
+        let mut ticks = interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = job().await {
+                tracing::warn!(job = name, %error, "a job failed and will be tried again");
+            }
+        }
+    });
+}
+
+async fn partners(store: &Store) -> Result<Vec<PartnerScope>> {
+    db_read!(store, |queries, conn| queries::partners::scopes(conn))
+}
+
+async fn fold_totals(store: Store) -> Result<()> {
+    for scope in partners(&store).await? {
+        while db_write!(&store, |queries, conn| queries::totals::fold(conn, &scope))? > 0 {}
+    }
+    Ok(())
+}
+
+/// Settles every hold that has ended. Public for the operator's tools and for tests with a clock of their own.
+pub async fn settle_holds(store: Store, clock: Clock) -> Result<()> {
+    for scope in partners(&store).await? {
+        loop {
+            let clock = clock.clone();
+            let settled = db_write!(&store, |queries, conn| {
+                queries::settle_holds::settle(conn, &scope, clock.now(), clock.new_id(), || clock.new_id())
+            })?;
+            if settled == 0 {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn make_partitions(store: Store, clock: Clock) -> Result<()> {
+    match &store {
+        Store::Postgres(pool) => {
+            pool.run(move |conn| crate::db::postgres::partitions::ensure(conn, clock.now())).await
+        }
+        Store::Sqlite { .. } => Ok(()),
+    }
+}
