@@ -14,9 +14,11 @@ use crate::domain::master_key::MasterKey;
 
 mod database_url;
 mod environment;
+mod logging;
 mod master_key;
 pub use database_url::DatabaseUrl;
 pub use environment::check_names;
+pub use logging::start_logging;
 
 /// A setting that cannot be used: its name, and one sentence.
 #[derive(Debug, thiserror::Error)]

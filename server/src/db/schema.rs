@@ -1,5 +1,7 @@
 //! The tables, once for both databases. A list: types are those of `sql_types`, order is the migrations'.
 
+#![expect(missing_docs, reason = "the migrations and the API reference say what the columns hold")]
+
 use diesel::{allow_tables_to_appear_in_same_query, table};
 
 table! {

@@ -138,3 +138,180 @@ pub fn problem(code: Code, detail: &str) -> Map<String, Value> {
         ("code".to_owned(), json!(code.as_str())),
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        attribution::Credit,
+        click_id::ClickId,
+        goal::HoldEnd,
+        ids::{AdvertiserId, CampaignId, GoalId, Id, LinkId},
+        money::Micros,
+    };
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+    fn conversion_id() -> ConversionId {
+        ConversionId::from_bytes([1; 16])
+    }
+
+    fn on_hold() -> Counted {
+        Counted {
+            advertiser_id: AdvertiserId::from_bytes([2; 16]),
+            goal_id: GoalId::from_bytes([3; 16]),
+            count_key: "order:o1".to_owned(),
+            click_id: ClickId::from_bytes([4; 16]),
+            credit: Credit {
+                advertiser_id: AdvertiserId::from_bytes([2; 16]),
+                campaign_id: CampaignId::from_bytes([5; 16]),
+                creative_id: None,
+                link_id: LinkId::from_bytes([6; 16]),
+                publisher_id: None,
+            },
+            order_id: Some("o1".to_owned()),
+            customer_id: None,
+            status: ConversionStatus::OnHold,
+            flags: vec!["status_not_permitted".to_owned()],
+            amount: None,
+            currency: None,
+            payout: Micros(0),
+            revenue: Micros(0),
+            event_time: NOW,
+            hold_until: Some(NOW.plus_seconds(60)),
+            hold_end: HoldEnd::Approve,
+            extras: Map::new(),
+        }
+    }
+
+    fn body(answer: &Answer) -> Value {
+        Value::from(answer.body())
+    }
+
+    #[test]
+    fn a_counted_report_is_answered_with_its_conversion() {
+        let postback_id = PostbackId::from_bytes([7; 16]);
+        let answer =
+            Answer { postback_id: Some(postback_id), ..Answer::counted(&on_hold(), conversion_id()) };
+        let expected = json!({
+            "result": "accepted",
+            "code": "accepted_on_hold",
+            "message": "Counted, on hold until the refund period ends.",
+            "postback_id": postback_id,
+            "conversion_id": conversion_id(),
+            "status": "on_hold",
+            "hold_until": NOW.plus_seconds(60),
+            "retry": "no",
+            "hint": null,
+            "flags": ["status_not_permitted"],
+        });
+        assert_eq!(body(&answer), expected);
+    }
+
+    #[test]
+    fn a_repetition_is_answered_with_the_first_conversion_as_it_stands() {
+        let previous = Previous {
+            id: conversion_id(),
+            status: ConversionStatus::Reversed,
+            click_id: None,
+            amount: None,
+            currency: None,
+            hold_until: None,
+        };
+        let body = body(&Answer::again(&previous));
+        assert_eq!((&body["result"], &body["code"]), (&json!("accepted"), &json!("duplicate")));
+        assert_eq!((&body["conversion_id"], &body["status"]), (&json!(conversion_id()), &json!("reversed")));
+    }
+
+    #[test]
+    fn a_problem_document_has_its_members() {
+        let expected = json!({
+            "type": "/docs/outcomes#click_expired",
+            "title": "The click is older than the goal's window.",
+            "status": 410,
+            "detail": "The click was 31 days old.",
+            "code": "click_expired",
+        });
+        assert_eq!(Value::from(problem(Code::ClickExpired, "The click was 31 days old.")), expected);
+    }
+
+    #[test]
+    fn a_refusal_names_every_field_and_every_fact() {
+        let errors = vec![FieldError::new("goal", "is needed"), FieldError::new("amount", "is not a number")];
+        let body = body(&Answer::refused(Refusal::fields(Code::Malformed, errors).fact("received_bytes", 7)));
+        let expected = json!({
+            "result": "rejected",
+            "code": "malformed",
+            "message": "2 fields are wrong; `errors` names each.",
+            "postback_id": null,
+            "conversion_id": null,
+            "status": 400,
+            "hold_until": null,
+            "retry": "no",
+            "hint": "Mend what `errors` names.",
+            "flags": [],
+            "type": "/docs/outcomes#malformed",
+            "title": "The request cannot be read.",
+            "detail": "2 fields are wrong; `errors` names each.",
+            "errors": [
+                { "pointer": "goal", "detail": "is needed" },
+                { "pointer": "amount", "detail": "is not a number" },
+            ],
+            "received_bytes": 7,
+        });
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn a_refusal_without_fields_has_no_errors() {
+        assert!(!Answer::refused(Refusal::of(Code::ClickNotFound)).body().contains_key("errors"));
+    }
+
+    #[test]
+    fn a_hint_of_its_own_wins_over_the_codes_advice() {
+        let refusal = Refusal::of(Code::GoalMismatch);
+        let advice = Answer::refused(refusal.clone()).hint;
+        assert_eq!(advice.as_deref(), Some(Code::GoalMismatch.what_to_do()));
+        assert_eq!(
+            Answer::refused(refusal.hint("Did you mean `sale`?")).hint.as_deref(),
+            Some("Did you mean `sale`?")
+        );
+    }
+
+    #[test]
+    fn every_code_is_accepted_or_a_problem() {
+        for code in Code::ALL {
+            let body = body(&Answer::refused(Refusal::of(*code)));
+            let (result, status) = if code.is_success() {
+                ("accepted", Value::Null)
+            } else {
+                ("rejected", json!(code.status()))
+            };
+            assert_eq!((&body["result"], &body["status"]), (&json!(result), &status), "{body}");
+            assert_eq!(
+                (&body["code"], &body["retry"]),
+                (&json!(code.as_str()), &json!(code.retry().as_str()))
+            );
+            assert_eq!(body.get("type").is_some(), !code.is_success(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_dry_run_says_what_it_would_be_and_shows_no_conversion() {
+        let body = body(&Answer::counted(&on_hold(), conversion_id()).validated());
+        let expected = json!({
+            "result": "accepted",
+            "code": "validated",
+            "message": "Valid: it would be answered `accepted_on_hold`. Nothing was counted.",
+            "postback_id": null,
+            "conversion_id": null,
+            "status": null,
+            "hold_until": null,
+            "retry": "no",
+            "hint": null,
+            "flags": ["status_not_permitted"],
+            "would_be": "accepted_on_hold",
+        });
+        assert_eq!(body, expected);
+    }
+}

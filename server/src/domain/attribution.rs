@@ -249,17 +249,15 @@ fn check_windows(report: &Report, goal: &GoalRules, click: ClickId, received_at:
 }
 
 fn earlier(report: &Report, click: &GenuineClick<'_>, facts: &Facts) -> Result<Option<Previous>, Refusal> {
-    for previous in [&facts.same_key, &facts.same_order].into_iter().flatten() {
-        if previous.click_id != Some(click.id) {
-            let refusal = Refusal::of(Code::OrderAttributedElsewhere);
-            return Err(refusal.fact("conversion_id", previous.id.to_string()));
-        }
-        if (previous.amount, previous.currency) == (report.amount, report.amount.and(report.currency)) {
-            return Ok(Some(previous.clone()));
-        }
-        return Err(conflict(report, previous));
+    let Some(previous) = facts.same_key.as_ref().or(facts.same_order.as_ref()) else { return Ok(None) };
+    if previous.click_id != Some(click.id) {
+        let refusal = Refusal::of(Code::OrderAttributedElsewhere);
+        return Err(refusal.fact("conversion_id", previous.id.to_string()));
     }
-    Ok(None)
+    if (previous.amount, previous.currency) == (report.amount, report.amount.and(report.currency)) {
+        return Ok(Some(previous.clone()));
+    }
+    Err(conflict(report, previous))
 }
 
 fn conflict(report: &Report, previous: &Previous) -> Refusal {
@@ -270,7 +268,7 @@ fn conflict(report: &Report, previous: &Previous) -> Refusal {
     let (first, now) = (money(previous.amount, previous.currency), money(report.amount, report.currency));
     Refusal::new(Code::DuplicateConflict, format!("Counted with {first}; this report says {now}."))
         .fact("conversion_id", previous.id.to_string())
-        .fact("status", previous.status.as_str())
+        .fact("conversion_status", previous.status.as_str())
         .fact("counted", first)
         .fact("received", now)
 }

@@ -91,10 +91,12 @@ impl Counted {
 
 /// Makes the conversion of a report that counts.
 pub(super) fn count(report: &Report, facts: &Facts, goal: &GoalRules, click: &GenuineClick<'_>) -> Counted {
-    let (status, flags) = standing(report, &facts.key, goal, click);
+    let doubts = doubts(report, &facts.key, goal, click);
+    let decided = decided(report, &doubts);
     let hold_until = Some(report.event_time.plus_seconds(goal.hold_seconds))
-        .filter(|end| status == ConversionStatus::Approved && *end > facts.received_at)
-        .filter(|_| !skips_hold(report, &facts.key));
+        .filter(|end| goal.hold_seconds > 0 && *end > facts.received_at)
+        .filter(|_| decided == ConversionStatus::Approved && !skips_hold(report, &facts.key));
+    let status = if hold_until.is_some() { ConversionStatus::OnHold } else { decided };
     Counted {
         advertiser_id: facts.advertiser_id,
         goal_id: goal.id,
@@ -103,8 +105,8 @@ pub(super) fn count(report: &Report, facts: &Facts, goal: &GoalRules, click: &Ge
         credit: click.credit.clone(),
         order_id: report.order_id.clone(),
         customer_id: report.customer_id.clone(),
-        status: if hold_until.is_some() { ConversionStatus::OnHold } else { status },
-        flags,
+        status,
+        flags: flags(report, &facts.key, status, doubts),
         amount: report.amount,
         currency: report.amount.and(report.currency).or(goal.currency),
         payout: goal.payout.of(report.amount),
@@ -121,27 +123,24 @@ fn skips_hold(report: &Report, key: &KeyPowers) -> bool {
     report.status == Some(ConversionStatus::Approved) && key.may_decide_status
 }
 
-fn standing(
-    report: &Report,
-    key: &KeyPowers,
-    goal: &GoalRules,
-    click: &GenuineClick<'_>,
-) -> (ConversionStatus, Vec<String>) {
-    let doubts = doubts(report, key, goal, click);
-    let status = match report.status {
+fn decided(report: &Report, doubts: &[&str]) -> ConversionStatus {
+    match report.status {
         Some(ConversionStatus::Rejected) => ConversionStatus::Rejected,
         _ if doubts.is_empty() => ConversionStatus::Approved,
         _ => ConversionStatus::Pending,
-    };
+    }
+}
+
+/// The doubts, and what else the sender should know.
+fn flags(report: &Report, key: &KeyPowers, status: ConversionStatus, doubts: Vec<&str>) -> Vec<String> {
     let refused_wish = report.status == Some(ConversionStatus::Approved)
         && !key.may_decide_status
-        && (goal.hold_seconds > 0 || status != ConversionStatus::Approved);
+        && status != ConversionStatus::Approved;
     let remarks = [
         (!report.unknown.is_empty()).then_some(flag::UNKNOWN_PARAMETER),
         refused_wish.then_some(flag::STATUS_NOT_PERMITTED),
     ];
-    let flags = doubts.into_iter().chain(remarks.into_iter().flatten()).map(str::to_owned).collect();
-    (status, flags)
+    doubts.into_iter().chain(remarks.into_iter().flatten()).map(str::to_owned).collect()
 }
 
 /// Everything that makes a conversion wait for a decision.
@@ -163,4 +162,98 @@ fn doubts(report: &Report, key: &KeyPowers, goal: &GoalRules, click: &GenuineCli
     .into_iter()
     .flatten()
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        attribution::ClickFacts,
+        click_id::LinkNumber,
+        goal::{Counting, MoneyRule},
+        ids::{CampaignId, Id, LinkId},
+        parameters::Parameters,
+        postback::Form,
+    };
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+    fn counted(query: &str) -> Counted {
+        let parameters = Parameters::from_urlencoded(&format!("goal=sale&click_id=abc&{query}")).unwrap();
+        let report = Report::parse(&parameters, Form::Query, NOW).unwrap();
+        let goal = goal();
+        let advertiser_id = AdvertiserId::from_bytes([1; 16]);
+        let credit = Credit {
+            advertiser_id,
+            campaign_id: CampaignId::from_bytes([2; 16]),
+            creative_id: None,
+            link_id: LinkId::from_bytes([3; 16]),
+            publisher_id: None,
+        };
+        let id = ClickId::mint(NOW, LinkNumber(1), [0; 6]);
+        let row = Some(ClickClass::Human);
+        let click = GenuineClick { id, row, credit: &credit, campaign_status: Status::Active };
+        let facts = Facts {
+            received_at: NOW,
+            key: KeyPowers::default(),
+            advertiser_id,
+            goals: Vec::new(),
+            click: ClickFacts::NotSent,
+            same_key: None,
+            same_order: None,
+        };
+        count(&report, &facts, &goal, &click)
+    }
+
+    fn goal() -> GoalRules {
+        GoalRules {
+            id: GoalId::from_bytes([4; 16]),
+            advertiser_id: None,
+            event_name: "sale".to_owned(),
+            status: Status::Active,
+            counting: Counting::PerOrder,
+            default_status: DefaultStatus::Approved,
+            payout: MoneyRule::Fixed(Micros(5)),
+            revenue: MoneyRule::Dynamic,
+            currency: None,
+            click_window_seconds: 86_400,
+            reporting_delay_seconds: 86_400,
+            hold_seconds: 0,
+            hold_end: HoldEnd::Approve,
+        }
+    }
+
+    #[test]
+    fn each_status_has_its_code() {
+        for (status, code) in [
+            (ConversionStatus::Approved, Code::Accepted),
+            (ConversionStatus::Rejected, Code::Accepted),
+            (ConversionStatus::Pending, Code::AcceptedPending),
+            (ConversionStatus::OnHold, Code::AcceptedOnHold),
+        ] {
+            assert_eq!(Counted { status, ..counted("order_id=o1") }.code(), code);
+        }
+    }
+
+    #[test]
+    fn what_the_report_says_is_kept() {
+        let counted =
+            counted("order_id=o1&customer_id=c1&amount=49.90&currency=USD&coupon=SAVE&adv_sub1=red");
+        assert_eq!((counted.order_id.as_deref(), counted.customer_id.as_deref()), (Some("o1"), Some("c1")));
+        assert_eq!(counted.count_key, "order:o1");
+        assert_eq!((counted.amount, counted.currency), (Some(Micros(49_900_000)), Currency::parse("USD")));
+        assert_eq!((counted.payout, counted.revenue), (Micros(5), Micros(49_900_000)));
+        assert_eq!(Value::from(counted.extras), serde_json::json!({"coupon": "SAVE", "adv_sub1": "red"}));
+    }
+
+    #[test]
+    fn what_is_not_said_about_the_time_happened_now() {
+        assert_eq!(counted("order_id=o1").event_time, NOW);
+    }
+
+    #[test]
+    fn flags_come_after_the_doubts() {
+        let counted = counted("order_id=o1&status=pending&utm_source=x");
+        assert_eq!(counted.flags, [flag::REQUESTED_PENDING, flag::UNKNOWN_PARAMETER]);
+    }
 }

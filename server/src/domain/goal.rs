@@ -2,8 +2,8 @@
 
 use super::{
     conversion::ConversionStatus,
-    ids::{AdvertiserId, GoalId},
     currency::Currency,
+    ids::{AdvertiserId, GoalId},
     money::{Micros, Percent},
     setup::Status,
     words::words,
@@ -154,5 +154,66 @@ impl GoalRules {
     /// True when a report must carry an amount.
     pub fn needs_amount(&self) -> bool {
         self.payout.needs_amount() || self.revenue.needs_amount()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EACH: [MoneyRule; 3] = [
+        MoneyRule::Fixed(Micros(5_000_000)),
+        MoneyRule::Percent(Percent::from_micros(12_500_000)),
+        MoneyRule::Dynamic,
+    ];
+
+    fn goal(payout: MoneyRule, revenue: MoneyRule) -> GoalRules {
+        GoalRules {
+            id: crate::domain::ids::Id::from_bytes([1; 16]),
+            advertiser_id: None,
+            event_name: "sale".to_owned(),
+            status: Status::Active,
+            counting: Counting::Once,
+            default_status: DefaultStatus::Approved,
+            payout,
+            revenue,
+            currency: None,
+            click_window_seconds: 0,
+            reporting_delay_seconds: 0,
+            hold_seconds: 0,
+            hold_end: HoldEnd::Approve,
+        }
+    }
+
+    #[test]
+    fn a_rule_is_stored_as_a_kind_and_a_number() {
+        let stored = EACH.map(|rule| (rule.kind().as_str(), rule.micros().0));
+        assert_eq!(stored, [("fixed", 5_000_000), ("percent", 12_500_000), ("dynamic", 0)]);
+        assert_eq!(EACH.map(|rule| MoneyRule::from_stored(rule.kind(), rule.micros())), EACH);
+    }
+
+    #[test]
+    fn each_rule_finds_its_sum() {
+        let amount = Some(Micros(40_000_000));
+        assert_eq!(
+            EACH.map(|rule| rule.of(amount)),
+            [Micros(5_000_000), Micros(5_000_000), Micros(40_000_000)]
+        );
+        assert_eq!(EACH.map(|rule| rule.of(None)), [Micros(5_000_000), Micros(0), Micros(0)]);
+    }
+
+    #[test]
+    fn a_goal_needs_an_amount_when_either_sum_depends_on_it() {
+        let [fixed, percent, dynamic] = EACH;
+        assert!(!goal(fixed, fixed).needs_amount());
+        for (payout, revenue) in [(percent, fixed), (fixed, percent), (dynamic, fixed), (fixed, dynamic)] {
+            assert!(goal(payout, revenue).needs_amount(), "{payout:?} {revenue:?}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_hold_approves_or_rejects() {
+        assert_eq!(HoldEnd::Approve.status(), ConversionStatus::Approved);
+        assert_eq!(HoldEnd::Reject.status(), ConversionStatus::Rejected);
     }
 }

@@ -125,3 +125,153 @@ pub fn total(cells: &[(TotalKey, Sums)]) -> Row {
     cells.iter().for_each(|(key, sums)| row.add(key, *sums));
     row
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        ids::{AdvertiserId, CampaignId, GoalId, Id, LinkId, PublisherId},
+        money::Micros,
+    };
+
+    /// A click on 22 November 2026 at so many hours, UTC.
+    fn click(hour: i64, class: ClickClass) -> (TotalKey, Sums) {
+        let midnight = Timestamp::parse("2026-11-22T00:00:00Z").unwrap();
+        let key = TotalKey {
+            hour: midnight.plus_seconds(hour * 3_600),
+            kind: class.as_str().to_owned(),
+            advertiser_id: AdvertiserId::from_bytes([1; 16]),
+            campaign_id: Some(CampaignId::from_bytes([2; 16])),
+            creative_id: None,
+            link_id: Some(LinkId::from_bytes([3; 16])),
+            publisher_id: Some(PublisherId::from_bytes([4; 16])),
+            goal_id: None,
+            currency: None,
+        };
+        (key, Sums::ONE)
+    }
+
+    fn conversion(hour: i64, status: ConversionStatus, currency: &str) -> (TotalKey, Sums) {
+        let key = TotalKey {
+            kind: status.as_str().to_owned(),
+            goal_id: Some(GoalId::from_bytes([5; 16])),
+            currency: Currency::parse(currency),
+            ..click(hour, ClickClass::Human).0
+        };
+        (key, Sums { events: 1, amount: Micros(40), payout: Micros(5), revenue: Micros(8) })
+    }
+
+    fn some(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    #[test]
+    fn clicks_are_counted_by_class() {
+        let row =
+            total(&[click(1, ClickClass::Human), click(2, ClickClass::Human), click(1, ClickClass::Bot)]);
+        assert_eq!(ClickClass::ALL.iter().map(|class| row.clicks(*class)).collect::<Vec<_>>(), [2, 1, 0, 0]);
+        assert!(row.conversions.is_empty());
+    }
+
+    #[test]
+    fn currencies_are_never_added_up() {
+        let approved = ConversionStatus::Approved;
+        let row = total(&[
+            conversion(1, approved, "EUR"),
+            conversion(2, approved, "EUR"),
+            conversion(1, approved, "USD"),
+            conversion(1, approved, "none"),
+        ]);
+        let payouts: Vec<_> =
+            row.conversions.iter().map(|(currency, sums)| (*currency, valid_sums(sums).payout)).collect();
+        let (euro, dollar) = (Currency::parse("EUR"), Currency::parse("USD"));
+        assert_eq!(payouts, [(None, Micros(5)), (euro, Micros(10)), (dollar, Micros(5))]);
+        assert_eq!(row.conversions(approved), 4);
+    }
+
+    #[test]
+    fn what_is_never_payable_is_not_valid() {
+        let each: Vec<_> = ConversionStatus::ALL.iter().map(|status| conversion(1, *status, "EUR")).collect();
+        let row = total(&each);
+        assert_eq!(row.valid_conversions(), 3);
+        let sums = valid_sums(&row.conversions[&Currency::parse("EUR")]);
+        assert_eq!(sums, Sums { events: 3, amount: Micros(120), payout: Micros(15), revenue: Micros(24) });
+        assert_eq!(row.conversions(ConversionStatus::Reversed), 1);
+    }
+
+    #[test]
+    fn the_rate_is_about_valid_conversions_and_clicks_of_people() {
+        let row = total(&[
+            click(1, ClickClass::Human),
+            click(2, ClickClass::Human),
+            click(1, ClickClass::Bot),
+            conversion(1, ConversionStatus::OnHold, "EUR"),
+            conversion(1, ConversionStatus::Rejected, "EUR"),
+        ]);
+        assert_eq!(row.conversion_rate(), Some(0.5));
+    }
+
+    #[test]
+    fn without_clicks_there_is_no_rate() {
+        assert_eq!(Row::default().conversion_rate(), None);
+        let row = total(&[click(1, ClickClass::Bot), conversion(1, ConversionStatus::Approved, "EUR")]);
+        assert_eq!(row.conversion_rate(), None);
+    }
+
+    #[test]
+    fn a_conversion_that_changed_its_status_is_in_one_place() {
+        let (held, sums) = conversion(1, ConversionStatus::OnHold, "EUR");
+        let left = (held.clone(), sums.negated());
+        let row = total(&[(held, sums), left, conversion(1, ConversionStatus::Approved, "EUR")]);
+        assert_eq!(row.conversions(ConversionStatus::OnHold), 0);
+        assert_eq!(valid_sums(&row.conversions[&Currency::parse("EUR")]), sums);
+    }
+
+    #[test]
+    fn rows_are_grouped_and_in_order() {
+        let cells = [
+            click(25, ClickClass::Human),
+            click(2, ClickClass::Human),
+            conversion(23, ConversionStatus::Approved, "EUR"),
+        ];
+        let rows = group(&cells, &[Dimension::Day]);
+        let days: Vec<_> =
+            rows.iter().map(|(values, row)| (values[0].as_deref(), row.clicks(ClickClass::Human))).collect();
+        assert_eq!(days, [(Some("2026-11-22"), 1), (Some("2026-11-23"), 1)]);
+        assert_eq!(rows[0].1.valid_conversions(), 1);
+        assert_eq!(group(&cells, &[Dimension::Hour])[0].0, [some("2026-11-22T02:00:00Z")]);
+    }
+
+    #[test]
+    fn values_stand_in_the_order_of_the_dimensions() {
+        let (key, sums) = conversion(1, ConversionStatus::Approved, "EUR");
+        let rows = group(&[(key.clone(), sums)], Dimension::ALL);
+        let expected = [
+            some("2026-11-22T01:00:00Z"),
+            some("2026-11-22"),
+            Some(key.advertiser_id.to_string()),
+            key.campaign_id.map(|id| id.to_string()),
+            None,
+            key.link_id.map(|id| id.to_string()),
+            key.publisher_id.map(|id| id.to_string()),
+            key.goal_id.map(|id| id.to_string()),
+        ];
+        assert_eq!(rows[0].0, expected);
+    }
+
+    #[test]
+    fn clicks_are_never_spread_over_goals() {
+        let cells = [click(1, ClickClass::Human), conversion(1, ConversionStatus::Approved, "EUR")];
+        let rows = group(&cells, &[Dimension::Goal]);
+        let rates: Vec<_> =
+            rows.iter().map(|(goal, row)| (goal[0].is_some(), row.conversion_rate())).collect();
+        assert_eq!(rates, [(false, Some(0.0)), (true, None)]);
+    }
+
+    #[test]
+    fn one_row_without_dimensions_is_the_total() {
+        let cells = [click(1, ClickClass::Human), conversion(1, ConversionStatus::Approved, "EUR")];
+        assert_eq!(group(&cells, &[]), [(vec![], total(&cells))]);
+        assert!(group(&[], &[]).is_empty());
+    }
+}

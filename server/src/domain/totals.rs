@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ids::{AdvertiserId, CampaignId, CreativeId, GoalId, LinkId, PublisherId},
     currency::Currency,
+    ids::{AdvertiserId, CampaignId, CreativeId, GoalId, LinkId, PublisherId},
     money::Micros,
     time::Timestamp,
 };
@@ -100,5 +100,97 @@ impl FromIterator<(TotalKey, Sums)> for Changes {
         let mut changes = Self::default();
         cells.into_iter().for_each(|(key, sums)| changes.add(key, sums));
         changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::Id;
+    use proptest::prelude::*;
+
+    const SALE: Sums =
+        Sums { events: 1, amount: Micros(40_000_000), payout: Micros(5_000_000), revenue: Micros(8_000_000) };
+
+    fn cell(hour: i64, kind: &str) -> TotalKey {
+        TotalKey {
+            hour: Timestamp::from_seconds(hour * 3_600),
+            kind: kind.to_owned(),
+            advertiser_id: AdvertiserId::from_bytes([1; 16]),
+            campaign_id: None,
+            creative_id: None,
+            link_id: None,
+            publisher_id: None,
+            goal_id: None,
+            currency: Currency::parse("EUR"),
+        }
+    }
+
+    #[test]
+    fn sums_add_up() {
+        let mut sum = Sums::ONE;
+        sum.add(SALE);
+        assert_eq!(sum, Sums { events: 2, ..SALE });
+    }
+
+    #[test]
+    fn sums_saturate() {
+        let most = Micros(i64::MAX);
+        let mut sum = Sums { events: i64::MAX, amount: most, payout: most, revenue: most };
+        let full = sum;
+        sum.add(SALE);
+        assert_eq!(sum, full);
+    }
+
+    #[test]
+    fn each_cell_is_changed_once_and_cells_are_in_order() {
+        let late = cell(2, "approved");
+        let changes =
+            Changes::from_iter([(late.clone(), SALE), (cell(1, "human"), Sums::ONE), (late.clone(), SALE)]);
+        let mut twice = SALE;
+        twice.add(SALE);
+        assert_eq!(changes.into_cells(), [(cell(1, "human"), Sums::ONE), (late, twice)]);
+    }
+
+    #[test]
+    fn cells_that_differ_in_one_member_are_kept_apart() {
+        let dollars = TotalKey { currency: Currency::parse("USD"), ..cell(1, "approved") };
+        let changes =
+            Changes::from_iter([cell(1, "approved"), cell(1, "pending"), dollars].map(|key| (key, SALE)));
+        assert_eq!(changes.into_cells().len(), 3);
+    }
+
+    #[test]
+    fn nothing_changes_until_something_is_added() {
+        let mut changes = Changes::default();
+        assert!(changes.is_empty());
+        changes.add(cell(1, "human"), Sums::ONE);
+        assert!(!changes.is_empty());
+    }
+
+    #[test]
+    fn the_stored_form_does_not_change_between_releases() {
+        let stored = serde_json::json!([
+            {
+                "hour": "1970-01-01T01:00:00Z", "kind": "approved", "advertiser_id": "adv_040g2081040g2081040g208104",
+                "campaign_id": null, "creative_id": null, "link_id": null, "publisher_id": null, "goal_id": null,
+                "currency": "EUR",
+            },
+            { "events": 1, "amount": 40_000_000, "payout": 5_000_000, "revenue": 8_000_000 },
+        ]);
+        assert_eq!(serde_json::to_value((cell(1, "approved"), SALE)).unwrap(), stored);
+        assert_eq!(serde_json::from_value::<(TotalKey, Sums)>(stored).unwrap(), (cell(1, "approved"), SALE));
+    }
+
+    proptest! {
+        #[test]
+        fn what_leaves_a_cell_takes_away_what_it_added(events in -9i64..9, sums in any::<[i32; 3]>()) {
+            let [amount, payout, revenue] = sums.map(|sum| Micros(i64::from(sum)));
+            let added = Sums { events, amount, payout, revenue };
+            let mut sum = SALE;
+            sum.add(added);
+            sum.add(added.negated());
+            prop_assert_eq!(sum, SALE);
+        }
     }
 }

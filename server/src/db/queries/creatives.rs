@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use super::{Conn, Db, resource::resource};
 use crate::{
     db::{
+        errors::taken,
         list::{Listing, narrow},
         rows::setup::{Creative, CreativeChanges},
         schema::creatives,
@@ -13,6 +14,7 @@ use crate::{
     domain::{
         ids::{CreativeId, Id, Reference},
         setup::Status,
+        time::Timestamp,
     },
     error::{Error, Result},
 };

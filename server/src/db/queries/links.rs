@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use super::{Conn, Db, advertisers, campaigns, partners, resource::resource};
 use crate::{
     db::{
+        errors::taken,
         list::{Listing, narrow},
         rows::setup::{Link, LinkChanges, Route},
         schema::{link_directory, links},
@@ -15,6 +16,7 @@ use crate::{
         ids::{Id, LinkId, Reference},
         link_name::LinkName,
         setup::Status,
+        time::Timestamp,
     },
     error::{Error, Result},
 };

@@ -1,11 +1,11 @@
-//! The five queries that every set-up table has, as one macro: insert, find, get, list, update.
+//! The queries that every set-up table has, as one macro: insert, find, get, list, update, archive.
 
 /// Writes the queries of one table. `$filters` are the list's filters that this table has a column for.
 macro_rules! resource {
     ($table:ident, $id:ty, $row:ty, $changes:ty, [$($filter:ident),*]) => {
         /// Inserts a row.
-        pub fn insert(conn: &mut Conn, row: &$row) -> QueryResult<()> {
-            diesel::insert_into($table::table).values(row).execute(conn).map(drop)
+        pub fn insert(conn: &mut Conn, row: &$row) -> Result<()> {
+            diesel::insert_into($table::table).values(row).execute(conn).map(drop).map_err(taken)
         }
 
         /// The row that an id or an external id names.
@@ -39,11 +39,28 @@ macro_rules! resource {
         }
 
         /// Changes a row and returns it as it is then.
-        pub fn update(conn: &mut Conn, scope: &PartnerScope, id: $id, changes: &$changes) -> QueryResult<$row> {
+        pub fn update(conn: &mut Conn, scope: &PartnerScope, id: $id, changes: &$changes) -> Result<$row> {
             diesel::update($table::table.filter($table::partner_id.eq(scope.id())).filter($table::id.eq(id)))
                 .set(changes)
                 .returning(<$row>::as_returning())
                 .get_result(conn)
+                .map_err(taken)
+        }
+
+        /// Archives a row and returns it as it is then.
+        pub fn archive(
+            conn: &mut Conn,
+            scope: &PartnerScope,
+            name: &Reference<$id>,
+            now: Timestamp,
+        ) -> Result<$row> {
+            let id = get(conn, scope, name)?.id;
+            let row = $table::table.filter($table::partner_id.eq(scope.id())).filter($table::id.eq(id));
+            let archived = diesel::update(row)
+                .set(($table::status.eq(Status::Archived), $table::updated_at.eq(now)))
+                .returning(<$row>::as_returning())
+                .get_result(conn)?;
+            Ok(archived)
         }
     };
 }

@@ -1,0 +1,183 @@
+//! Puts the house together: opens the database, starts the writers and the jobs, binds the addresses.
+
+use std::{
+    future::Future,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+};
+
+use actix_web::{
+    App as ActixApp, HttpServer,
+    dev::{Server, ServerHandle},
+    middleware::{DefaultHeaders, from_fn},
+    web::{self, Data},
+};
+use tokio::net::TcpSocket;
+use utoipa_actix_web::AppExt;
+
+use crate::{
+    clock::Clock,
+    config::{Config, ConfigError},
+    db::{Store, db_write},
+    domain::{code::Code, master_key::MasterKey, refusal::Refusal},
+    error::Error,
+    geo::Geo,
+    http::{State, fallback, openapi, routes, with_request_id},
+    ingest::Ingest,
+    jobs,
+    tls::Certificate,
+};
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 2_048;
+/// How long requests under way may take after the signal to stop, in seconds.
+const SHUTDOWN_SECONDS: u64 = 20;
+
+/// Why the server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database cannot be used.
+    #[error("DATABASE_URL (--database-url): {0}")]
+    Database(#[from] Error),
+    /// The listener could not be started.
+    #[error("cannot start the server: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// A server that listens and does not answer yet.
+pub struct App {
+    /// Where plain HTTP is served.
+    pub http: Option<SocketAddr>,
+    /// Where HTTPS is served.
+    pub https: Option<SocketAddr>,
+    /// What tracking links start with.
+    pub public_url: String,
+    /// The database, for what is not done over HTTP.
+    pub store: Store,
+    /// The certificate, for reading it again.
+    pub certificate: Option<Arc<Certificate>>,
+    server: Server,
+}
+
+/// Opens, migrates, binds. Nothing is answered before [`App::run`].
+pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
+    let geo = Arc::new(Geo::open(config.geo_database.as_deref())?);
+    let certificate = config.tls.as_ref().map(Certificate::open).transpose()?;
+    let store = open_store(&config).await?;
+    let plain = config.listen.map(|address| bind("TALLYBACK_LISTEN (--listen)", address)).transpose()?;
+    let secure = config.tls.as_ref().map(|tls| bind("TALLYBACK_TLS_LISTEN (--tls-listen)", tls.listen)).transpose()?;
+    let (http, https) = (local_address(&plain)?, local_address(&secure)?);
+    let public_url = config.public_url.clone().unwrap_or_else(|| usual_public_url(http, https));
+
+    jobs::start(&store, &clock);
+    let state = State {
+        store: store.clone(),
+        ingest: Ingest::start(store.clone(), clock.clone()),
+        clock,
+        master_key: config.master_key,
+        geo,
+        trusted_proxies: config.trusted_proxies.into(),
+        public_url: public_url.as_str().into(),
+    };
+    let server = serve(state, config.workers, plain, secure.zip(certificate.clone()))?;
+    Ok(App { http, https, public_url, store, certificate, server })
+}
+
+impl App {
+    /// Answers until `stop` completes, then lets requests under way finish.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+        let handle: ServerHandle = self.server.handle();
+        tokio::spawn(async move {
+            stop.await;
+            handle.stop(true).await;
+        });
+        self.server.await
+    }
+}
+
+/// Opens the database, brings its tables up to date, and makes sure that it was made with our master key.
+pub async fn open_store(config: &Config) -> Result<Store, StartError> {
+    let store = Store::open(&config.database)?;
+    for name in store.migrate().await? {
+        tracing::info!(name, "migration applied");
+    }
+    check_master_key(&store, &config.master_key).await?;
+    Ok(store)
+}
+
+async fn check_master_key(store: &Store, key: &MasterKey) -> Result<(), StartError> {
+    let ours = key.fingerprint();
+    let expected = ours.clone();
+    let stored = db_write!(store, |queries, conn| queries::installation::master_key_fingerprint(conn, &ours))?;
+    if stored == expected {
+        return Ok(());
+    }
+    let problem = "this database was made with another master key; with this one, click ids and signing keys are lost";
+    Err(ConfigError::new("TALLYBACK_MASTER_KEY (or TALLYBACK_MASTER_KEY_FILE)", problem).into())
+}
+
+fn bind(name: &str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)?.into_std()
+    };
+    let fault = |error: std::io::Error| ConfigError::new(name, format!("cannot listen on {address}: {error}"));
+    Ok(listen().map_err(fault)?)
+}
+
+fn local_address(listener: &Option<TcpListener>) -> std::io::Result<Option<SocketAddr>> {
+    listener.as_ref().map(TcpListener::local_addr).transpose()
+}
+
+fn usual_public_url(http: Option<SocketAddr>, https: Option<SocketAddr>) -> String {
+    match (https, http) {
+        (Some(address), _) => format!("https://{address}"),
+        (None, Some(address)) => format!("http://{address}"),
+        (None, None) => String::new(),
+    }
+}
+
+fn serve(
+    state: State,
+    workers: Option<usize>,
+    plain: Option<TcpListener>,
+    secure: Option<(TcpListener, Arc<Certificate>)>,
+) -> std::io::Result<Server> {
+    let state = Data::new(state);
+    let methods = Data::new(fallback::Methods::of(&openapi::document()));
+    let mut server = HttpServer::new(move || {
+        ActixApp::new()
+            .app_data(state.clone())
+            .app_data(methods.clone())
+            .app_data(web::QueryConfig::default().error_handler(|error, _| unreadable(&error)))
+            .app_data(web::PathConfig::default().error_handler(|error, _| unreadable(&error)))
+            .wrap(DefaultHeaders::new().add(("x-content-type-options", "nosniff")))
+            .wrap(from_fn(with_request_id))
+            .into_utoipa_app()
+            .configure(routes::documented)
+            .into_app()
+            .configure(routes::undocumented)
+            .default_service(web::to(fallback::no_route))
+    })
+    .disable_signals()
+    .shutdown_timeout(SHUTDOWN_SECONDS);
+    if let Some(workers) = workers {
+        server = server.workers(workers);
+    }
+    if let Some(listener) = plain {
+        server = server.listen(listener)?;
+    }
+    if let Some((listener, certificate)) = secure {
+        server = server.listen_rustls_0_23(listener, certificate.server_config())?;
+    }
+    Ok(server.run())
+}
+
+fn unreadable(error: &impl std::fmt::Display) -> actix_web::Error {
+    Error::from(Refusal::new(Code::Malformed, format!("The request cannot be read: {error}."))).into()
+}

@@ -1,0 +1,210 @@
+//! The commands. What a person reads goes to standard output; what went wrong goes to standard error, in one
+//! sentence, with exit code 2 for a wrong setting and 1 for everything else.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
+
+use std::{future::Future, process::ExitCode};
+
+use clap::{Parser, Subcommand, error::ErrorKind};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    app::{self, App, StartError},
+    clock::Clock,
+    config::{self, Config, ConfigError, DatabaseArgs, ServeArgs},
+    demo::{self, DemoArgs},
+    domain::text::Name,
+    http::openapi,
+    operator,
+};
+
+/// Self-hosted server-to-server conversion tracking.
+#[derive(Parser)]
+#[command(name = "tallyback", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(ServeArgs),
+    /// Show the whole way of a conversion on a fresh database, then keep serving
+    Demo(DemoArgs),
+    /// Bring the database's tables up to date
+    Migrate(DatabaseArgs),
+    /// Print the OpenAPI document
+    Openapi,
+    /// Manage partners, the tenants
+    #[command(subcommand)]
+    Partner(PartnerCommand),
+    /// Ask a running server whether it lives; exit code 0 means yes
+    Healthcheck {
+        /// What to ask
+        #[arg(long, default_value = "http://127.0.0.1:8080/livez")]
+        url: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum PartnerCommand {
+    /// Make a partner and print its first API key, which is shown this once
+    Create {
+        /// A name for people
+        #[arg(long)]
+        name: String,
+        /// Print one JSON line instead
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+}
+
+/// How a command fails.
+type Failure = Box<dyn std::error::Error>;
+
+/// Runs the command that the command line names.
+pub async fn run() -> ExitCode {
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        return fail("another cryptography provider is installed", 1);
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let checked = config::check_names().and_then(|()| config::start_logging());
+    match checked {
+        Err(error) => fail(error, 2),
+        Ok(()) => match dispatch(cli.command).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) if is_setting(error.as_ref()) => fail(error, 2),
+            Err(error) => fail(error, 1),
+        },
+    }
+}
+
+/// Help and version are answers; everything else is one sentence.
+fn usage(error: &clap::Error) -> ExitCode {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    ) {
+        print!("{error}");
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    let lines = text.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    let sentence = lines.map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
+    fail(sentence.trim_start_matches("error: "), 2)
+}
+
+fn fail(error: impl std::fmt::Display, code: u8) -> ExitCode {
+    eprintln!("tallyback: {error}");
+    ExitCode::from(code)
+}
+
+fn is_setting(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<ConfigError>() || matches!(error.downcast_ref(), Some(StartError::Config(_)))
+}
+
+async fn dispatch(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(args) => serve(args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Migrate(args) => migrate(args).await,
+        Command::Openapi => {
+            print!("{}", openapi::json());
+            Ok(())
+        }
+        Command::Partner(PartnerCommand::Create { name, json, database }) => create_partner(&name, json, database).await,
+        Command::Healthcheck { url } => healthcheck(&url).await,
+    }
+}
+
+async fn serve(mut args: ServeArgs) -> Result<(), Failure> {
+    args.database = args.database.with_environment();
+    let app = app::build(args.config()?, Clock::System).await?;
+    for (scheme, address) in [("http", app.http), ("https", app.https)] {
+        if let Some(address) = address {
+            tracing::info!("listening on {scheme}://{address}");
+        }
+    }
+    reload_on_hangup(&app)?;
+    let stop = stop_signal()?;
+    Ok(app.run(stop).await?)
+}
+
+/// Completes at the first SIGTERM or SIGINT.
+pub fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: requests under way are finished");
+    })
+}
+
+/// Reads the certificate again at each SIGHUP.
+fn reload_on_hangup(app: &App) -> std::io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let certificate = app.certificate.clone();
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            match certificate.as_ref().map(|certificate| certificate.reload()) {
+                Some(Ok(())) => tracing::info!("certificate read again"),
+                Some(Err(error)) => tracing::error!(%error, "the old certificate stays"),
+                None => {}
+            }
+        }
+    });
+    Ok(())
+}
+
+/// The settings of a command that needs only the database.
+fn database_config(args: DatabaseArgs) -> Result<Config, ConfigError> {
+    let database = args.with_environment();
+    Ok(Config {
+        database: database.database()?,
+        master_key: database.master_key()?.into(),
+        listen: None,
+        tls: None,
+        public_url: None,
+        trusted_proxies: Vec::new(),
+        geo_database: None,
+        workers: None,
+    })
+}
+
+async fn migrate(args: DatabaseArgs) -> Result<(), Failure> {
+    let store = crate::db::Store::open(&database_config(args)?.database)?;
+    let applied = store.migrate().await?;
+    for name in &applied {
+        println!("applied {name}");
+    }
+    println!("The database is up to date: {} migrations applied now.", applied.len());
+    Ok(())
+}
+
+async fn create_partner(name: &str, json: bool, args: DatabaseArgs) -> Result<(), Failure> {
+    let name = Name::parse(name).map_err(|problem| ConfigError::new("--name", problem))?;
+    let store = app::open_store(&database_config(args)?).await?;
+    let partner = operator::create_partner(&store, &Clock::System, &name).await?;
+    let key = partner.api_key.reveal();
+    if json {
+        println!("{}", serde_json::json!({"partner_id": partner.id, "api_key": key}));
+    } else {
+        println!("partner  {}\nAPI key  {key}\n\nThe key is shown this once. Keep it safe.", partner.id);
+    }
+    Ok(())
+}
+
+async fn healthcheck(url: &str) -> Result<(), Failure> {
+    // A probe on the same machine talks to an address, for which no certificate is made.
+    let client = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().build()?;
+    let answer = client.get(url).timeout(std::time::Duration::from_secs(5)).send().await?;
+    answer.error_for_status()?;
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! The parameters of a tracking link: one table of names and aliases. Anything else in the URL is inert.
+
+use std::collections::BTreeMap;
+
+use percent_encoding::percent_decode_str;
+
+/// Longest value that is kept, in bytes; what is longer is cut and flagged.
+pub const LONGEST_VALUE_BYTES: usize = 500;
+
+/// What is kept with a click, by canonical name, with the other names it is read from.
+const PARAMETERS: &[(&str, &[&str])] = &[
+    ("sub1", &["aff_sub", "aff_sub1", "s1"]),
+    ("sub2", &["aff_sub2", "s2"]),
+    ("sub3", &["aff_sub3", "s3"]),
+    ("sub4", &["aff_sub4", "s4"]),
+    ("sub5", &["aff_sub5", "s5"]),
+    ("sub6", &["aff_sub6", "s6"]),
+    ("sub7", &["aff_sub7", "s7"]),
+    ("sub8", &["aff_sub8", "s8"]),
+    ("sub9", &["aff_sub9", "s9"]),
+    ("sub10", &["aff_sub10", "s10"]),
+    ("source_id", &[]),
+    ("publisher_id", &["partner_id", "aff_id", "pid"]),
+    ("creative_id", &[]),
+    ("site", &[]),
+    ("ext_click_id", &["aff_click_id"]),
+    ("cost", &[]),
+    ("idfa", &["ios_ifa"]),
+    ("gaid", &["google_aid"]),
+    ("gclid", &[]),
+    ("gbraid", &[]),
+    ("wbraid", &[]),
+    ("fbclid", &[]),
+    ("ttclid", &[]),
+    ("msclkid", &[]),
+    ("gdpr", &[]),
+    ("gdpr_consent", &[]),
+    ("gpp", &[]),
+    ("gpp_sid", &[]),
+];
+
+/// What a click's URL says.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct ClickParameters {
+    values: BTreeMap<&'static str, String>,
+    /// The deep link that is asked for, uncut.
+    pub url: Option<String>,
+    /// Names of values that were cut.
+    pub cut: Vec<&'static str>,
+}
+
+impl ClickParameters {
+    /// Reads a query. It never fails: a visitor is not to blame for the URL. The first of several values counts,
+    /// bytes that are not UTF-8 are replaced, control characters are dropped.
+    pub fn parse(query: &str) -> Self {
+        let mut parameters = Self::default();
+        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            let value = decode(value);
+            if value.is_empty() {
+                continue;
+            }
+            if name == "url" {
+                parameters.url.get_or_insert(value);
+            } else if let Some(name) = canonical(name) {
+                parameters.keep(name, value);
+            }
+        }
+        parameters
+    }
+
+    fn keep(&mut self, name: &'static str, value: String) {
+        if self.values.contains_key(name) {
+            return;
+        }
+        let end = value.floor_char_boundary(LONGEST_VALUE_BYTES.min(value.len()));
+        if end < value.len() {
+            self.cut.push(name);
+        }
+        self.values.insert(name, value[..end].to_owned());
+    }
+
+    /// The value under a canonical name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// Takes a value that is kept elsewhere.
+    pub fn take(&mut self, name: &str) -> Option<String> {
+        self.values.remove(name)
+    }
+
+    /// Every value with its canonical name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.values.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+}
+
+fn decode(text: &str) -> String {
+    let spaced = text.replace('+', " ");
+    let decoded = percent_decode_str(&spaced).decode_utf8_lossy();
+    decoded.chars().filter(|c| !c.is_control()).collect()
+}
+
+fn canonical(name: &str) -> Option<&'static str> {
+    PARAMETERS.iter().find(|(known, aliases)| *known == name || aliases.contains(&name)).map(|(known, _)| *known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_alias_is_read_under_its_name() {
+        for (name, aliases) in PARAMETERS {
+            for written in aliases.iter().chain([name]) {
+                let parameters = ClickParameters::parse(&format!("{written}=x"));
+                assert_eq!(parameters.get(name), Some("x"), "{written}");
+            }
+        }
+    }
+
+    #[test]
+    fn hostile_values_are_tamed() {
+        let long = "ä".repeat(300);
+        let query = format!("sub1=a%0d%0aSet-Cookie:%20b&sub2={long}&sub3=%ff&sub1=second&foo=bar&sub4=%00&sub5");
+        let parameters = ClickParameters::parse(&query);
+        assert_eq!(parameters.get("sub1"), Some("aSet-Cookie: b"));
+        assert_eq!(parameters.get("sub2").map(str::len), Some(500));
+        assert_eq!(parameters.cut, ["sub2"]);
+        assert_eq!(parameters.get("sub3"), Some("\u{fffd}"));
+        assert_eq!(parameters.iter().count(), 3);
+    }
+}

@@ -1,0 +1,123 @@
+//! Where a click goes: the landing page, a deep link that is allowed, a fallback, or nowhere.
+//! Never to an address that only the URL names.
+
+use super::{
+    landing::{LandingPage, deep_link},
+    setup::{DeepLinks, Status},
+    time::Timestamp,
+};
+
+/// What a link, its campaign and its advertiser say about where clicks go.
+#[derive(Clone, Copy, Debug)]
+pub struct Way<'a> {
+    /// Whether link, campaign and advertiser are in use, with the reason that a click is given otherwise.
+    pub statuses: [(Status, &'static str); 3],
+    /// When the campaign starts.
+    pub starts_at: Option<Timestamp>,
+    /// When it ends.
+    pub ends_at: Option<Timestamp>,
+    /// The landing page.
+    pub landing_url: &'a str,
+    /// The fallbacks of link, campaign and advertiser, in this order.
+    pub fallbacks: [Option<&'a str>; 3],
+    /// Whether `url=` is looked at.
+    pub deep_links: DeepLinks,
+    /// Hosts that `url=` may lead to.
+    pub deep_link_hosts: &'a [String],
+}
+
+/// Where one click goes.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Destination {
+    /// The page; none: there is no page to show (any more).
+    pub page: Option<LandingPage>,
+    /// Why the click does not count.
+    pub invalid: Option<&'static str>,
+    /// True when `url=` was there and was not followed.
+    pub deep_link_refused: bool,
+}
+
+impl Way<'_> {
+    /// Decides for a click at `now` that asks for `wanted` (`url=`).
+    pub fn destination(&self, now: Timestamp, wanted: Option<&str>) -> Destination {
+        if let Some(reason) = self.out_of_use(now) {
+            let page = self.fallbacks.into_iter().flatten().find_map(|url| LandingPage::parse(url).ok());
+            return Destination { page, invalid: Some(reason), deep_link_refused: false };
+        }
+        let deep = wanted.and_then(|url| match self.deep_links {
+            DeepLinks::Allowed => deep_link(url, self.deep_link_hosts),
+            DeepLinks::Refused => None,
+        });
+        let deep_link_refused = wanted.is_some() && deep.is_none();
+        let page = deep.or_else(|| LandingPage::parse(self.landing_url).ok());
+        Destination { page, invalid: None, deep_link_refused }
+    }
+
+    fn out_of_use(&self, now: Timestamp) -> Option<&'static str> {
+        let paused = self.statuses.iter().find(|(status, _)| *status != Status::Active);
+        if let Some((_, reason)) = paused {
+            return Some(reason);
+        }
+        if self.starts_at.is_some_and(|start| now < start) {
+            return Some("campaign_not_started");
+        }
+        self.ends_at.is_some_and(|end| now >= end).then_some("campaign_ended")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+    fn way<'a>(hosts: &'a [String]) -> Way<'a> {
+        Way {
+            statuses: [
+                (Status::Active, "link_paused"),
+                (Status::Active, "campaign_paused"),
+                (Status::Active, "advertiser_paused"),
+            ],
+            starts_at: None,
+            ends_at: None,
+            landing_url: "https://shop.example/",
+            fallbacks: [None; 3],
+            deep_links: DeepLinks::Allowed,
+            deep_link_hosts: hosts,
+        }
+    }
+
+    fn url(destination: &Destination) -> String {
+        destination.page.as_ref().unwrap().render(None, "kcid", |_| None).unwrap()
+    }
+
+    #[test]
+    fn a_deep_link_is_followed_only_to_a_listed_host() {
+        let hosts = ["shop.example".to_owned()];
+        let allowed = way(&hosts).destination(NOW, Some("https://shop.example/shoes"));
+        assert_eq!(url(&allowed), "https://shop.example/shoes");
+        let refused = way(&hosts).destination(NOW, Some("https://evil.example/"));
+        assert!(refused.deep_link_refused);
+        assert_eq!(url(&refused), "https://shop.example/");
+    }
+
+    #[test]
+    fn what_is_out_of_use_leads_to_the_nearest_fallback() {
+        let mut way = way(&[]);
+        way.statuses[1].0 = Status::Paused;
+        assert_eq!(way.destination(NOW, None).page, None);
+        way.fallbacks = [None, Some("https://a.example/"), Some("https://b.example/")];
+        let destination = way.destination(NOW, None);
+        assert_eq!(destination.invalid, Some("campaign_paused"));
+        assert_eq!(url(&destination), "https://a.example/");
+    }
+
+    #[test]
+    fn a_campaign_runs_from_its_start_until_before_its_end() {
+        let mut way = way(&[]);
+        (way.starts_at, way.ends_at) = (Some(NOW), Some(NOW.plus_seconds(10)));
+        assert_eq!(way.destination(NOW.plus_seconds(-1), None).invalid, Some("campaign_not_started"));
+        assert_eq!(way.destination(NOW, None).invalid, None);
+        assert_eq!(way.destination(NOW.plus_seconds(10), None).invalid, Some("campaign_ended"));
+    }
+}

@@ -1,0 +1,264 @@
+//! Advertisers: the companies whose conversions are tracked.
+
+use actix_web::{HttpResponse, get, patch, post, web};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::named_in_path;
+use crate::{
+    db::{
+        db_read, db_write,
+        list::Listing,
+        rows::setup::{Advertiser, AdvertiserChanges},
+        sql_types::Json,
+    },
+    domain::{
+        ids::{AdvertiserId, Id},
+        setup::Status,
+        text::ParameterName,
+        time::Timestamp,
+    },
+    error::Result,
+    http::{
+        State,
+        body::Body,
+        caller::Caller,
+        fields::{Fields, present, read},
+        page::{ListName, Page, limit},
+    },
+};
+
+/// The name of the click id on landing URLs, where an advertiser does not choose one.
+const USUAL_CLICK_ID_PARAMETER: &str = "kcid";
+
+/// A new advertiser.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Acme Shoes", "external_id": "acme", "deep_link_hosts": ["shop.example", "*.shop.example"]}))]
+pub struct CreateAdvertiser {
+    /// A name for people, 1 to 200 characters.
+    #[schema(required)]
+    name: Option<String>,
+    /// Your own id, unique among your advertisers; use it as `ext:...` wherever an advertiser's id is taken.
+    external_id: Option<String>,
+    /// The parameter that carries the click id on landing URLs without a click-id macro; `kcid` by default.
+    click_id_parameter: Option<String>,
+    /// Hosts that `url=` of a tracking link may lead to; `*.` in front takes every subdomain.
+    deep_link_hosts: Option<Vec<String>>,
+    /// Where clicks go that have no landing page (any more), when neither link nor campaign says it.
+    fallback_url: Option<String>,
+}
+
+/// What to change about an advertiser; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Acme Shoes Ltd", "status": "paused"}))]
+pub struct UpdateAdvertiser {
+    /// A name for people.
+    name: Option<String>,
+    /// Your own id; null clears it.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    external_id: Option<Option<String>>,
+    /// Whether it takes part.
+    #[schema(value_type = Option<Status>)]
+    status: Option<String>,
+    /// The parameter that carries the click id.
+    click_id_parameter: Option<String>,
+    /// Hosts that `url=` may lead to.
+    deep_link_hosts: Option<Vec<String>>,
+    /// Where clicks go that have no landing page; null clears it.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    fallback_url: Option<Option<String>>,
+}
+
+/// An advertiser.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": "acme", "name": "Acme Shoes", "status": "active", "click_id_parameter": "kcid", "deep_link_hosts": ["shop.example"], "fallback_url": null, "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"}))]
+pub struct AdvertiserView {
+    /// Its id.
+    id: AdvertiserId,
+    /// Your own id.
+    external_id: Option<String>,
+    /// A name for people.
+    name: String,
+    /// Whether it takes part.
+    status: Status,
+    /// The parameter that carries the click id on landing URLs.
+    click_id_parameter: String,
+    /// Hosts that `url=` may lead to.
+    deep_link_hosts: Vec<String>,
+    /// Where clicks go that have no landing page.
+    fallback_url: Option<String>,
+    /// When it was made.
+    created_at: Timestamp,
+    /// When it was last changed.
+    updated_at: Timestamp,
+}
+
+impl From<Advertiser> for AdvertiserView {
+    fn from(row: Advertiser) -> Self {
+        Self {
+            id: row.id,
+            external_id: row.external_id,
+            name: row.name,
+            status: row.status,
+            click_id_parameter: row.click_id_parameter,
+            deep_link_hosts: row.deep_link_hosts.0,
+            fallback_url: row.fallback_url,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+/// Which advertisers.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListAdvertisers {
+    /// How many, 1 to 100; 25 by default.
+    limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Only those with this status; without it, all that are not archived.
+    #[param(value_type = Option<Status>)]
+    status: Option<String>,
+}
+
+/// Creates an advertiser.
+#[utoipa::path(tag = "Advertisers", request_body = CreateAdvertiser,
+    responses((status = 201, description = "The new advertiser.", body = AdvertiserView)),
+    extensions(("x-codes" = json!(["malformed", "validation_failed", "external_id_taken", "unsupported_media_type", "payload_too_large"]))))]
+#[post("/advertisers")]
+pub async fn create_advertiser(
+    caller: Caller,
+    Body(body): Body<CreateAdvertiser>,
+    state: web::Data<State>,
+) -> Result<HttpResponse> {
+    let mut fields = Fields::default();
+    let name = fields.required("/name", body.name, read::name);
+    let external_id = fields.optional("/external_id", body.external_id, read::external_id);
+    let parameter = body.click_id_parameter.unwrap_or_else(|| USUAL_CLICK_ID_PARAMETER.to_owned());
+    let parameter = fields.optional("/click_id_parameter", Some(parameter), click_id_parameter);
+    let hosts =
+        fields.optional("/deep_link_hosts", Some(body.deep_link_hosts.unwrap_or_default()), read::hosts);
+    let fallback_url = fields.optional("/fallback_url", body.fallback_url, read::landing_url);
+    let now = state.clock.now();
+    let row = fields.finish(|| {
+        Some(Advertiser {
+            partner_id: caller.partner.id(),
+            id: state.clock.new_id(),
+            external_id,
+            name: name?,
+            status: Status::Active,
+            click_id_parameter: parameter?,
+            deep_link_hosts: Json(hosts?),
+            fallback_url,
+            created_at: now,
+            updated_at: now,
+        })
+    })?;
+    let inserted = row.clone();
+    db_write!(&state.store, |queries, conn| queries::advertisers::insert(conn, &inserted))?;
+    Ok(HttpResponse::Created().json(AdvertiserView::from(row)))
+}
+
+fn click_id_parameter(text: String) -> Result<String, String> {
+    ParameterName::parse(&text).map(|_| text)
+}
+
+/// Returns an advertiser.
+#[utoipa::path(tag = "Advertisers", params(("id" = String, Path, description = "The advertiser's id, or `ext:` and your own.")),
+    responses((status = 200, description = "The advertiser.", body = AdvertiserView)),
+    extensions(("x-codes" = json!(["not_found"]))))]
+#[get("/advertisers/{id}")]
+pub async fn get_advertiser(
+    caller: Caller,
+    id: web::Path<String>,
+    state: web::Data<State>,
+) -> Result<web::Json<AdvertiserView>> {
+    let id = named_in_path(&id)?;
+    let row = db_read!(&state.store, |queries, conn| queries::advertisers::get(conn, &caller.partner, &id))?;
+    Ok(web::Json(row.into()))
+}
+
+/// Lists advertisers, newest first.
+#[utoipa::path(tag = "Advertisers", params(ListAdvertisers),
+    responses((status = 200, description = "A page of advertisers.", body = Page<AdvertiserView>)),
+    extensions(("x-codes" = json!(["malformed", "validation_failed", "cursor_invalid"]))))]
+#[get("/advertisers")]
+pub async fn list_advertisers(
+    caller: Caller,
+    query: web::Query<ListAdvertisers>,
+    state: web::Data<State>,
+) -> Result<web::Json<Page<AdvertiserView>>> {
+    let query = query.into_inner();
+    let list = ListName::new(&state, &caller.partner, "advertisers", &query.status);
+    let mut fields = Fields::default();
+    let limit = fields.optional("limit", Some(query.limit), limit);
+    let status = fields.optional("status", query.status, read::word(Status::ALL, Status::parse));
+    let limit = fields.finish(|| limit)?;
+    let listing = Listing { after: list.read(query.cursor.as_deref())?, limit, status, ..Listing::default() };
+    let rows =
+        db_read!(&state.store, |queries, conn| queries::advertisers::list(conn, &caller.partner, &listing))?;
+    Ok(web::Json(list.page(rows, limit, |row| *row.id.bytes(), AdvertiserView::from)))
+}
+
+/// Changes an advertiser. What is left out stays as it is.
+#[utoipa::path(tag = "Advertisers", params(("id" = String, Path, description = "The advertiser's id, or `ext:` and your own.")),
+    request_body = UpdateAdvertiser,
+    responses((status = 200, description = "The advertiser as it is now.", body = AdvertiserView)),
+    extensions(("x-codes" = json!(["malformed", "not_found", "validation_failed", "external_id_taken", "unsupported_media_type", "payload_too_large"]))))]
+#[patch("/advertisers/{id}")]
+pub async fn update_advertiser(
+    caller: Caller,
+    id: web::Path<String>,
+    Body(body): Body<UpdateAdvertiser>,
+    state: web::Data<State>,
+) -> Result<web::Json<AdvertiserView>> {
+    let id = named_in_path(&id)?;
+    let mut fields = Fields::default();
+    let changes = AdvertiserChanges {
+        external_id: fields.change("/external_id", body.external_id, read::external_id),
+        name: fields.optional("/name", body.name, read::name),
+        status: fields.optional("/status", body.status, read::word(Status::ALL, Status::parse)),
+        click_id_parameter: fields.optional(
+            "/click_id_parameter",
+            body.click_id_parameter,
+            click_id_parameter,
+        ),
+        deep_link_hosts: fields.optional("/deep_link_hosts", body.deep_link_hosts, read::hosts).map(Json),
+        fallback_url: fields.change("/fallback_url", body.fallback_url, read::landing_url),
+        updated_at: state.clock.now(),
+    };
+    let changes = fields.finish(|| Some(changes))?;
+    let row = db_write!(&state.store, |queries, conn| {
+        let found = queries::advertisers::get(conn, &caller.partner, &id)?;
+        queries::advertisers::update(conn, &caller.partner, found.id, &changes)
+    })?;
+    Ok(web::Json(row.into()))
+}
+
+/// Archives an advertiser: it takes no part any more and leaves the lists; nothing is deleted. Set `status` to
+/// bring it back.
+#[utoipa::path(tag = "Advertisers", params(("id" = String, Path, description = "The advertiser's id, or `ext:` and your own.")),
+    responses((status = 200, description = "The archived advertiser.", body = AdvertiserView)),
+    extensions(("x-codes" = json!(["not_found"]))))]
+#[post("/advertisers/{id}/archive")]
+pub async fn archive_advertiser(
+    caller: Caller,
+    id: web::Path<String>,
+    state: web::Data<State>,
+) -> Result<web::Json<AdvertiserView>> {
+    let id = named_in_path(&id)?;
+    let now = state.clock.now();
+    let row = db_write!(&state.store, |queries, conn| queries::advertisers::archive(
+        conn,
+        &caller.partner,
+        &id,
+        now
+    ))?;
+    Ok(web::Json(row.into()))
+}

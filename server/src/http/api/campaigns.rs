@@ -1,0 +1,283 @@
+//! Campaigns: what an advertiser advertises, with its landing page and its time.
+
+use actix_web::{HttpResponse, get, patch, post, web};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::named_in_path;
+use crate::{
+    db::{
+        db_read, db_write,
+        list::Listing,
+        rows::setup::{Campaign, CampaignChanges},
+    },
+    domain::{
+        ids::{AdvertiserId, CampaignId, Id},
+        setup::Status,
+        time::Timestamp,
+    },
+    error::Result,
+    http::{
+        State,
+        body::Body,
+        caller::Caller,
+        fields::{Fields, named, present, read},
+        page::{ListName, Page, limit},
+    },
+};
+
+/// A new campaign.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Autumn sale", "landing_url": "https://shop.example/sale?click={click_id}"}))]
+pub struct CreateCampaign {
+    /// The advertiser: its id, or `ext:` and your own.
+    #[schema(required)]
+    advertiser_id: Option<String>,
+    /// A name for people, 1 to 200 characters.
+    #[schema(required)]
+    name: Option<String>,
+    /// Your own id, unique among your campaigns; use it as `ext:...` wherever its id is taken.
+    external_id: Option<String>,
+    /// Where clicks go: an http or https URL with macros such as `{click_id}` or `{sub1}`. Without a click-id macro the id is appended.
+    #[schema(required)]
+    landing_url: Option<String>,
+    /// Where clicks go while the campaign is paused or over, when the link does not say it.
+    fallback_url: Option<String>,
+    /// When it starts; at once by default.
+    #[schema(value_type = Option<Timestamp>)]
+    starts_at: Option<String>,
+    /// When it ends; never by default.
+    #[schema(value_type = Option<Timestamp>)]
+    ends_at: Option<String>,
+}
+
+/// What to change about a campaign; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"ends_at": "2026-12-31T23:00:00Z"}))]
+pub struct UpdateCampaign {
+    /// A name for people.
+    name: Option<String>,
+    /// Your own id; null clears it.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    external_id: Option<Option<String>>,
+    /// Whether it takes part.
+    #[schema(value_type = Option<Status>)]
+    status: Option<String>,
+    /// Where clicks go.
+    landing_url: Option<String>,
+    /// Where clicks go while it is paused or over; null clears it.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    fallback_url: Option<Option<String>>,
+    /// When it starts; null: at once.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Timestamp>)]
+    starts_at: Option<Option<String>>,
+    /// When it ends; null: never.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Timestamp>)]
+    ends_at: Option<Option<String>>,
+}
+
+/// A campaign.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"id": "cmp_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": null, "name": "Autumn sale", "status": "active", "landing_url": "https://shop.example/sale?click={click_id}", "fallback_url": null, "starts_at": null, "ends_at": null, "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"}))]
+pub struct CampaignView {
+    /// Its id.
+    id: CampaignId,
+    /// Its advertiser.
+    advertiser_id: AdvertiserId,
+    /// Your own id.
+    external_id: Option<String>,
+    /// A name for people.
+    name: String,
+    /// Whether it takes part.
+    status: Status,
+    /// Where clicks go.
+    landing_url: String,
+    /// Where clicks go while it is paused or over.
+    fallback_url: Option<String>,
+    /// When it starts; null: at once.
+    starts_at: Option<Timestamp>,
+    /// When it ends; null: never.
+    ends_at: Option<Timestamp>,
+    /// When it was made.
+    created_at: Timestamp,
+    /// When it was last changed.
+    updated_at: Timestamp,
+}
+
+impl From<Campaign> for CampaignView {
+    fn from(row: Campaign) -> Self {
+        Self {
+            id: row.id,
+            advertiser_id: row.advertiser_id,
+            external_id: row.external_id,
+            name: row.name,
+            status: row.status,
+            landing_url: row.landing_url,
+            fallback_url: row.fallback_url,
+            starts_at: row.starts_at,
+            ends_at: row.ends_at,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+/// Which campaigns.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListCampaigns {
+    /// How many, 1 to 100; 25 by default.
+    limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Only those with this status; without it, all that are not archived.
+    #[param(value_type = Option<Status>)]
+    status: Option<String>,
+    /// Only those of this advertiser: its id, or `ext:` and your own.
+    advertiser_id: Option<String>,
+}
+
+/// Creates a campaign.
+#[utoipa::path(tag = "Campaigns", request_body = CreateCampaign,
+    responses((status = 201, description = "The new campaign.", body = CampaignView)),
+    extensions(("x-codes" = json!(["malformed", "validation_failed", "external_id_taken", "unsupported_media_type", "payload_too_large", "not_found"]))))]
+#[post("/campaigns")]
+pub async fn create_campaign(
+    caller: Caller,
+    Body(body): Body<CreateCampaign>,
+    state: web::Data<State>,
+) -> Result<HttpResponse> {
+    let mut fields = Fields::default();
+    let advertiser = fields.required("/advertiser_id", body.advertiser_id, read::reference::<AdvertiserId>);
+    let name = fields.required("/name", body.name, read::name);
+    let external_id = fields.optional("/external_id", body.external_id, read::external_id);
+    let landing_url = fields.required("/landing_url", body.landing_url, read::landing_url);
+    let fallback_url = fields.optional("/fallback_url", body.fallback_url, read::landing_url);
+    let starts_at = fields.optional("/starts_at", body.starts_at, read::time);
+    let ends_at = fields.optional("/ends_at", body.ends_at, read::time);
+    let now = state.clock.now();
+    let id = state.clock.new_id();
+    let (advertiser, name, landing_url) = fields.finish(|| Some((advertiser?, name?, landing_url?)))?;
+    let row = db_write!(&state.store, |queries, conn| {
+        let advertiser =
+            named(queries::advertisers::find(conn, &caller.partner, &advertiser)?, "/advertiser_id")?;
+        let row = Campaign {
+            partner_id: caller.partner.id(),
+            id,
+            advertiser_id: advertiser.id,
+            external_id,
+            name,
+            status: Status::Active,
+            landing_url,
+            fallback_url,
+            starts_at,
+            ends_at,
+            created_at: now,
+            updated_at: now,
+        };
+        queries::campaigns::insert(conn, &row).map(|()| row)
+    })?;
+    Ok(HttpResponse::Created().json(CampaignView::from(row)))
+}
+
+/// Returns a campaign.
+#[utoipa::path(tag = "Campaigns", params(("id" = String, Path, description = "The campaign's id, or `ext:` and your own.")),
+    responses((status = 200, description = "The campaign.", body = CampaignView)),
+    extensions(("x-codes" = json!(["not_found"]))))]
+#[get("/campaigns/{id}")]
+pub async fn get_campaign(
+    caller: Caller,
+    id: web::Path<String>,
+    state: web::Data<State>,
+) -> Result<web::Json<CampaignView>> {
+    let id = named_in_path(&id)?;
+    let row = db_read!(&state.store, |queries, conn| queries::campaigns::get(conn, &caller.partner, &id))?;
+    Ok(web::Json(row.into()))
+}
+
+/// Lists campaigns, newest first.
+#[utoipa::path(tag = "Campaigns", params(ListCampaigns),
+    responses((status = 200, description = "A page of campaigns.", body = Page<CampaignView>)),
+    extensions(("x-codes" = json!(["malformed", "validation_failed", "cursor_invalid", "not_found"]))))]
+#[get("/campaigns")]
+pub async fn list_campaigns(
+    caller: Caller,
+    query: web::Query<ListCampaigns>,
+    state: web::Data<State>,
+) -> Result<web::Json<Page<CampaignView>>> {
+    let query = query.into_inner();
+    let list = ListName::new(&state, &caller.partner, "campaigns", &(&query.status, &query.advertiser_id));
+    let mut fields = Fields::default();
+    let limit = fields.optional("limit", Some(query.limit), limit);
+    let status = fields.optional("status", query.status, read::word(Status::ALL, Status::parse));
+    let advertiser = fields.optional("advertiser_id", query.advertiser_id, read::reference::<AdvertiserId>);
+    let limit = fields.finish(|| limit)?;
+    let mut listing =
+        Listing { after: list.read(query.cursor.as_deref())?, limit, status, ..Listing::default() };
+    let rows = db_read!(&state.store, |queries, conn| {
+        listing.advertiser_id = filter!(queries, conn, caller, advertiser, advertisers, "advertiser_id");
+        queries::campaigns::list(conn, &caller.partner, &listing)
+    })?;
+    Ok(web::Json(list.page(rows, limit, |row| *row.id.bytes(), CampaignView::from)))
+}
+
+/// Changes a campaign. What is left out stays as it is.
+#[utoipa::path(tag = "Campaigns", params(("id" = String, Path, description = "The campaign's id, or `ext:` and your own.")),
+    request_body = UpdateCampaign,
+    responses((status = 200, description = "The campaign as it is now.", body = CampaignView)),
+    extensions(("x-codes" = json!(["malformed", "not_found", "validation_failed", "external_id_taken", "unsupported_media_type", "payload_too_large"]))))]
+#[patch("/campaigns/{id}")]
+pub async fn update_campaign(
+    caller: Caller,
+    id: web::Path<String>,
+    Body(body): Body<UpdateCampaign>,
+    state: web::Data<State>,
+) -> Result<web::Json<CampaignView>> {
+    let id = named_in_path(&id)?;
+    let mut fields = Fields::default();
+    let changes = CampaignChanges {
+        external_id: fields.change("/external_id", body.external_id, read::external_id),
+        name: fields.optional("/name", body.name, read::name),
+        status: fields.optional("/status", body.status, read::word(Status::ALL, Status::parse)),
+        landing_url: fields.optional("/landing_url", body.landing_url, read::landing_url),
+        fallback_url: fields.change("/fallback_url", body.fallback_url, read::landing_url),
+        starts_at: fields.change("/starts_at", body.starts_at, read::time),
+        ends_at: fields.change("/ends_at", body.ends_at, read::time),
+        updated_at: state.clock.now(),
+    };
+    let changes = fields.finish(|| Some(changes))?;
+    let row = db_write!(&state.store, |queries, conn| {
+        let found = queries::campaigns::get(conn, &caller.partner, &id)?;
+        queries::campaigns::update(conn, &caller.partner, found.id, &changes)
+    })?;
+    Ok(web::Json(row.into()))
+}
+
+/// Archives a campaign: it takes no part any more and leaves the lists; nothing is deleted. Set `status` to
+/// bring it back.
+#[utoipa::path(tag = "Campaigns", params(("id" = String, Path, description = "The campaign's id, or `ext:` and your own.")),
+    responses((status = 200, description = "The archived campaign.", body = CampaignView)),
+    extensions(("x-codes" = json!(["not_found"]))))]
+#[post("/campaigns/{id}/archive")]
+pub async fn archive_campaign(
+    caller: Caller,
+    id: web::Path<String>,
+    state: web::Data<State>,
+) -> Result<web::Json<CampaignView>> {
+    let id = named_in_path(&id)?;
+    let now = state.clock.now();
+    let row = db_write!(&state.store, |queries, conn| queries::campaigns::archive(
+        conn,
+        &caller.partner,
+        &id,
+        now
+    ))?;
+    Ok(web::Json(row.into()))
+}

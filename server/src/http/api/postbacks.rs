@@ -1,0 +1,145 @@
+//! The log of postbacks: every report that a known key was named in, whatever came of it.
+
+use actix_web::{get, web};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+
+use super::id_in_path;
+use crate::{
+    db::{db_read, list::Listing, rows::records::Postback},
+    domain::{
+        click_id::ClickIdKey,
+        code::Code,
+        ids::{AdvertiserId, ConversionId, GoalId, Id, KeyId, PostbackId},
+        postback::Form,
+        time::Timestamp,
+    },
+    error::Result,
+    http::{
+        State,
+        caller::Caller,
+        fields::{Fields, named, read},
+        page::{ListName, Page, limit},
+    },
+};
+
+/// A line of the log.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"id": "pbk_01kayw5m8hfz2v6y0t3n7r9q4c", "received_at": "2026-11-22T10:05:01Z", "form": "json", "key_id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "goal_id": null, "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "conversion_id": null, "message_id": "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W", "code": "goal_mismatch", "http_status": 422, "request": {"goal": "Purchase", "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7"}, "answer": {"result": "rejected", "code": "goal_mismatch"}}))]
+pub struct PostbackView {
+    /// Its id.
+    id: PostbackId,
+    /// When it came.
+    received_at: Timestamp,
+    /// The form it came in.
+    form: Form,
+    /// The key it named.
+    key_id: Option<KeyId>,
+    /// The advertiser, when that much became known.
+    advertiser_id: Option<AdvertiserId>,
+    /// The goal, when that much became known.
+    goal_id: Option<GoalId>,
+    /// The click, when its id was genuine.
+    click_id: Option<String>,
+    /// The conversion: the new one, or the first one.
+    conversion_id: Option<ConversionId>,
+    /// The signed message's id.
+    message_id: Option<String>,
+    /// The outcome.
+    code: String,
+    /// The HTTP status it was answered with.
+    http_status: i32,
+    /// What came, without secrets and personal data.
+    #[schema(value_type = Object)]
+    request: Map<String, Value>,
+    /// What was answered.
+    #[schema(value_type = Object)]
+    answer: Map<String, Value>,
+}
+
+impl PostbackView {
+    fn new(row: Postback, key: &ClickIdKey) -> Self {
+        Self {
+            id: row.id,
+            received_at: row.received_at,
+            form: row.form,
+            key_id: row.key_id,
+            advertiser_id: row.advertiser_id,
+            goal_id: row.goal_id,
+            click_id: row.click_id.map(|id| key.text(&id)),
+            conversion_id: row.conversion_id,
+            message_id: row.message_id,
+            code: row.code,
+            http_status: row.http_status,
+            request: row.request.0,
+            answer: row.answer.0,
+        }
+    }
+}
+
+/// Which lines.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListPostbacks {
+    /// How many, 1 to 100; 25 by default.
+    limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Only those with this outcome, such as `goal_mismatch`.
+    code: Option<String>,
+    /// Only those of this advertiser: its id, or `ext:` and your own.
+    advertiser_id: Option<String>,
+    /// Only those of this goal: its id, or `ext:` and your own.
+    goal_id: Option<String>,
+}
+
+/// Returns a line of the log.
+#[utoipa::path(tag = "Postbacks", params(("id" = String, Path, description = "The postback's id.")),
+    responses((status = 200, description = "The line of the log.", body = PostbackView)),
+    extensions(("x-codes" = json!(["not_found"]))))]
+#[get("/postbacks/{id}")]
+pub async fn get_postback(
+    caller: Caller,
+    id: web::Path<String>,
+    state: web::Data<State>,
+) -> Result<web::Json<PostbackView>> {
+    let id = id_in_path(&id)?;
+    let row = db_read!(&state.store, |queries, conn| queries::postbacks::get(conn, &caller.partner, id))?;
+    Ok(web::Json(PostbackView::new(row, &ClickIdKey::derive(&state.master_key, caller.partner.id()))))
+}
+
+/// Lists the log of postbacks, newest first.
+#[utoipa::path(tag = "Postbacks", params(ListPostbacks),
+    responses((status = 200, description = "A page of the log.", body = Page<PostbackView>)),
+    extensions(("x-codes" = json!(["malformed", "validation_failed", "cursor_invalid", "not_found"]))))]
+#[get("/postbacks")]
+pub async fn list_postbacks(
+    caller: Caller,
+    query: web::Query<ListPostbacks>,
+    state: web::Data<State>,
+) -> Result<web::Json<Page<PostbackView>>> {
+    let query = query.into_inner();
+    let filters = (&query.code, &query.advertiser_id, &query.goal_id);
+    let list = ListName::new(&state, &caller.partner, "postbacks", &filters);
+    let mut fields = Fields::default();
+    let limit = fields.optional("limit", Some(query.limit), limit);
+    let code = fields.optional("code", query.code, known_code);
+    let advertiser = fields.optional("advertiser_id", query.advertiser_id, read::reference::<AdvertiserId>);
+    let goal = fields.optional("goal_id", query.goal_id, read::reference::<GoalId>);
+    let limit = fields.finish(|| limit)?;
+    let mut listing = Listing { after: list.read(query.cursor.as_deref())?, limit, code, ..Listing::default() };
+    let rows = db_read!(&state.store, |queries, conn| {
+        listing.advertiser_id = filter!(queries, conn, caller, advertiser, advertisers, "advertiser_id");
+        listing.goal_id = filter!(queries, conn, caller, goal, goals, "goal_id");
+        queries::postbacks::list(conn, &caller.partner, &listing)
+    })?;
+    let key = ClickIdKey::derive(&state.master_key, caller.partner.id());
+    Ok(web::Json(list.page(rows, limit, |row| *row.id.bytes(), |row| PostbackView::new(row, &key))))
+}
+
+fn known_code(text: String) -> Result<String, String> {
+    let known = Code::ALL.iter().any(|code| code.as_str() == text);
+    if known { Ok(text) } else { Err(format!("`{text}` is not a code; /docs/outcomes lists them")) }
+}

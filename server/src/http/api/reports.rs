@@ -1,0 +1,290 @@
+//! Reports: clicks, conversions and money, grouped by what the caller asks for.
+
+use std::collections::BTreeMap;
+
+use actix_web::{get, web};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    db::db_read,
+    domain::{
+        conversion::ConversionStatus,
+        currency::Currency,
+        ids::{AdvertiserId, CampaignId, GoalId, LinkId, PublisherId},
+        report::{self, ByStatus, Dimension, Row},
+        time::Timestamp,
+        totals::{Sums, TotalKey},
+        visitor::ClickClass,
+    },
+    error::Result,
+    http::{
+        State,
+        caller::Caller,
+        fields::{Fields, named, read},
+    },
+};
+
+const USUAL_DAYS: i64 = 30;
+const DAY_SECONDS: i64 = 86_400;
+const LONGEST_DAYS: i64 = 366;
+
+/// What to report.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ReportQuery {
+    /// From this time on, cut to the hour (RFC 3339, or a date); 30 days before `to` by default.
+    from: Option<String>,
+    /// Up to this time, not included, rounded up to the hour; the end of the current hour by default.
+    to: Option<String>,
+    /// What to group by, comma-separated: hour, day, advertiser, campaign, creative, link, publisher, goal. `day` by
+    /// default.
+    #[param(example = "day,publisher")]
+    dimensions: Option<String>,
+    /// Only this advertiser: its id, or `ext:` and your own.
+    advertiser_id: Option<String>,
+    /// Only this campaign: its id, or `ext:` and your own.
+    campaign_id: Option<String>,
+    /// Only this link: its id, or `ext:` and your own.
+    link_id: Option<String>,
+    /// Only this publisher: its id, or `ext:` and your own.
+    publisher_id: Option<String>,
+    /// Only conversions of this goal, with the clicks that could have led to it: its id, or `ext:` and your own.
+    goal_id: Option<String>,
+}
+
+/// Conversions by status.
+#[derive(Serialize, ToSchema)]
+pub struct ConversionCounts {
+    /// That are or may become payable: pending, on hold and approved.
+    total: i64,
+    /// Waiting for a decision.
+    pending: i64,
+    /// Waiting for the end of their hold.
+    on_hold: i64,
+    /// Payable.
+    approved: i64,
+    /// Never payable.
+    rejected: i64,
+    /// Taken back.
+    reversed: i64,
+}
+
+/// Sums of money as decimal strings.
+#[derive(Serialize, ToSchema)]
+pub struct SumsView {
+    /// Conversions.
+    conversions: i64,
+    /// Reported amounts.
+    amount: String,
+    /// What publishers earn.
+    payout: String,
+    /// What you earn.
+    revenue: String,
+}
+
+/// Money in one currency.
+#[derive(Serialize, ToSchema)]
+pub struct MoneyView {
+    /// The currency.
+    currency: Currency,
+    /// Over all that is or may become payable.
+    #[serde(flatten)]
+    total: SumsView,
+    /// By status.
+    by_status: BTreeMap<String, SumsView>,
+}
+
+/// What is counted in a row.
+#[derive(Serialize, ToSchema)]
+pub struct Metrics {
+    /// Clicks of people. Bots, prefetches and invalid clicks are counted apart.
+    clicks: i64,
+    /// Clicks of machines that name themselves.
+    bot_clicks: i64,
+    /// Prefetches.
+    prefetch_clicks: i64,
+    /// Clicks on what was out of use.
+    invalid_clicks: i64,
+    /// Conversions.
+    conversions: ConversionCounts,
+    /// Conversions that are or may become payable, per click; null where there are no clicks.
+    conversion_rate: Option<f64>,
+    /// Money, by currency.
+    money: Vec<MoneyView>,
+}
+
+/// A row of a report.
+#[derive(Serialize, ToSchema)]
+pub struct ReportRow {
+    /// The value of each dimension asked for: a date, an hour or an id; null where a row has none, such as the goal
+    /// of clicks.
+    dimensions: BTreeMap<String, Option<String>>,
+    /// The figures.
+    #[serde(flatten)]
+    metrics: Metrics,
+}
+
+/// A report.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"from": "2026-11-01T00:00:00Z", "to": "2026-11-23T00:00:00Z", "dimensions": ["day"], "rows": [{"dimensions": {"day": "2026-11-22"}, "clicks": 10, "bot_clicks": 1, "prefetch_clicks": 0, "invalid_clicks": 0, "conversions": {"total": 1, "pending": 0, "on_hold": 0, "approved": 1, "rejected": 0, "reversed": 0}, "conversion_rate": 0.1, "money": [{"currency": "EUR", "conversions": 1, "amount": "49.90", "payout": "4.99", "revenue": "6.24", "by_status": {"approved": {"conversions": 1, "amount": "49.90", "payout": "4.99", "revenue": "6.24"}}}]}], "totals": {"clicks": 10, "bot_clicks": 1, "prefetch_clicks": 0, "invalid_clicks": 0, "conversions": {"total": 1, "pending": 0, "on_hold": 0, "approved": 1, "rejected": 0, "reversed": 0}, "conversion_rate": 0.1, "money": []}}))]
+pub struct Report {
+    /// Its first hour.
+    from: Timestamp,
+    /// The end of its last hour.
+    to: Timestamp,
+    /// What it is grouped by.
+    dimensions: Vec<Dimension>,
+    /// The rows, in the order of their dimensions.
+    rows: Vec<ReportRow>,
+    /// All rows together.
+    totals: Metrics,
+}
+
+impl From<&Row> for Metrics {
+    fn from(row: &Row) -> Self {
+        let count = |status| row.conversions(status);
+        Self {
+            clicks: row.clicks(ClickClass::Human),
+            bot_clicks: row.clicks(ClickClass::Bot),
+            prefetch_clicks: row.clicks(ClickClass::Prefetch),
+            invalid_clicks: row.clicks(ClickClass::Invalid),
+            conversions: ConversionCounts {
+                total: row.valid_conversions(),
+                pending: count(ConversionStatus::Pending),
+                on_hold: count(ConversionStatus::OnHold),
+                approved: count(ConversionStatus::Approved),
+                rejected: count(ConversionStatus::Rejected),
+                reversed: count(ConversionStatus::Reversed),
+            },
+            conversion_rate: row.conversion_rate(),
+            money: row.conversions.iter().filter_map(|(currency, sums)| Some(money((*currency)?, sums))).collect(),
+        }
+    }
+}
+
+fn money(currency: Currency, by_status: &ByStatus) -> MoneyView {
+    let view = |sums: Sums| SumsView {
+        conversions: sums.events,
+        amount: sums.amount.to_decimal(currency),
+        payout: sums.payout.to_decimal(currency),
+        revenue: sums.revenue.to_decimal(currency),
+    };
+    let shown = by_status.iter().filter(|(_, sums)| **sums != Sums::default());
+    MoneyView {
+        currency,
+        total: view(report::valid_sums(by_status)),
+        by_status: shown.map(|(status, sums)| (status.to_string(), view(*sums))).collect(),
+    }
+}
+
+/// Reports clicks, conversions and money. Figures are exact and include everything that was answered before the
+/// request came. A conversion counts in the hour of its event. Clicks have no goal: grouped by goal they stand in a
+/// row of their own, and the conversion rate of the other rows is null.
+#[utoipa::path(tag = "Reports", params(ReportQuery),
+    responses((status = 200, description = "The report.", body = Report)),
+    extensions(("x-codes" = json!(["malformed", "validation_failed", "not_found"]))))]
+#[get("/reports")]
+pub async fn get_report(
+    caller: Caller,
+    query: web::Query<ReportQuery>,
+    state: web::Data<State>,
+) -> Result<web::Json<Report>> {
+    let query = query.into_inner();
+    let mut fields = Fields::default();
+    let period = period(&mut fields, query.from, query.to, state.clock.now());
+    let dimensions = query.dimensions.unwrap_or_else(|| Dimension::Day.to_string());
+    let dimensions = fields.optional("dimensions", Some(dimensions), read_dimensions);
+    let advertiser = fields.optional("advertiser_id", query.advertiser_id, read::reference::<AdvertiserId>);
+    let campaign = fields.optional("campaign_id", query.campaign_id, read::reference::<CampaignId>);
+    let link = fields.optional("link_id", query.link_id, read::reference::<LinkId>);
+    let publisher = fields.optional("publisher_id", query.publisher_id, read::reference::<PublisherId>);
+    let goal = fields.optional("goal_id", query.goal_id, read::reference::<GoalId>);
+    let ((from, to), dimensions) = fields.finish(|| Some((period?, dimensions?)))?;
+    let cells: Vec<_> = db_read!(&state.store, |queries, conn| {
+        let wanted = Wanted {
+            advertiser: filter!(queries, conn, caller, advertiser, advertisers, "advertiser_id"),
+            campaign: filter!(queries, conn, caller, campaign, campaigns, "campaign_id"),
+            link: filter!(queries, conn, caller, link, links, "link_id"),
+            publisher: filter!(queries, conn, caller, publisher, publishers, "publisher_id"),
+            goal: filter!(queries, conn, caller, goal, goals, "goal_id"),
+        };
+        let cells = queries::reports::cells(conn, &caller.partner, from, to)?;
+        Ok::<_, crate::error::Error>(cells.into_iter().filter(|cell| wanted.takes(&cell.0)).collect())
+    })?;
+    Ok(web::Json(report(from, to, dimensions, &cells)))
+}
+
+fn report(from: Timestamp, to: Timestamp, dimensions: Vec<Dimension>, cells: &[(TotalKey, Sums)]) -> Report {
+    let rows = report::group(cells, &dimensions)
+        .into_iter()
+        .map(|(values, row)| ReportRow {
+            dimensions: dimensions.iter().map(ToString::to_string).zip(values).collect(),
+            metrics: Metrics::from(&row),
+        })
+        .collect();
+    Report { from, to, rows, totals: Metrics::from(&report::total(cells)), dimensions }
+}
+
+/// What a report is narrowed to.
+struct Wanted {
+    advertiser: Option<AdvertiserId>,
+    campaign: Option<CampaignId>,
+    link: Option<LinkId>,
+    publisher: Option<PublisherId>,
+    goal: Option<GoalId>,
+}
+
+impl Wanted {
+    fn takes(&self, key: &TotalKey) -> bool {
+        fn fits<T: PartialEq>(wanted: Option<T>, value: Option<T>) -> bool {
+            wanted.is_none() || wanted == value
+        }
+        fits(self.advertiser, Some(key.advertiser_id))
+            && fits(self.campaign, key.campaign_id)
+            && fits(self.link, key.link_id)
+            && fits(self.publisher, key.publisher_id)
+            && (key.goal_id.is_none() || fits(self.goal, key.goal_id))
+    }
+}
+
+fn read_dimensions(text: String) -> Result<Vec<Dimension>, String> {
+    let mut dimensions = Vec::new();
+    for word in text.split(',').map(str::trim) {
+        let dimension = read::word(Dimension::ALL, Dimension::parse)(word.to_owned())?;
+        if dimensions.contains(&dimension) {
+            return Err(format!("`{word}` stands twice"));
+        }
+        dimensions.push(dimension);
+    }
+    Ok(dimensions)
+}
+
+fn period(
+    fields: &mut Fields,
+    from: Option<String>,
+    to: Option<String>,
+    now: Timestamp,
+) -> Option<(Timestamp, Timestamp)> {
+    let next_hour = |time: Timestamp| time.plus_seconds(3_599).start_of_hour();
+    let to = match to {
+        Some(text) => next_hour(fields.optional("to", Some(text), time_or_date)?),
+        None => next_hour(now.plus_seconds(1)),
+    };
+    let from = match from {
+        Some(text) => fields.optional("from", Some(text), time_or_date)?.start_of_hour(),
+        None => to.plus_seconds(-USUAL_DAYS * DAY_SECONDS),
+    };
+    if from >= to {
+        fields.error("from", "must be before `to`");
+    } else if to.seconds_since(from) > LONGEST_DAYS * DAY_SECONDS {
+        fields.error("from", format!("must be at most {LONGEST_DAYS} days before `to`"));
+    }
+    Some((from, to))
+}
+
+fn time_or_date(text: String) -> Result<Timestamp, String> {
+    let time = Timestamp::parse(&text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")));
+    time.ok_or_else(|| "is neither RFC 3339, such as 2026-01-31T12:00:00Z, nor a date".to_owned())
+}

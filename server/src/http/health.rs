@@ -1,0 +1,31 @@
+//! Whether the process lives, and whether it can do its work.
+
+use actix_web::{HttpResponse, get, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::State;
+use crate::{db::db_read, error::Result};
+
+/// How the server is.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"status": "ok"}))]
+pub struct Health {
+    /// `ok`.
+    status: &'static str,
+}
+
+/// Says that the process lives. It asks nothing else, so that a slow database does not get the server restarted.
+#[utoipa::path(tag = "Health", responses((status = 200, description = "It lives.", body = Health)), extensions(("x-codes" = json!([]))))]
+#[get("/livez")]
+pub async fn check_live() -> HttpResponse {
+    HttpResponse::Ok().json(Health { status: "ok" })
+}
+
+/// Says that the server can do its work: the database answers.
+#[utoipa::path(tag = "Health", responses((status = 200, description = "It can.", body = Health)), extensions(("x-codes" = json!(["unavailable"]))))]
+#[get("/readyz")]
+pub async fn check_ready(state: web::Data<State>) -> Result<web::Json<Health>> {
+    db_read!(&state.store, |queries, conn| queries::health::ping(conn))?;
+    Ok(web::Json(Health { status: "ok" }))
+}

@@ -1,0 +1,47 @@
+//! The front of the house: routes, extractors, wire types. A handler parses, calls one operation, presents the
+//! answer. No rule about conversions, no SQL.
+
+pub mod api;
+mod body;
+mod caller;
+mod docs;
+pub mod fallback;
+mod fields;
+mod health;
+pub mod openapi;
+mod page;
+mod problem;
+mod request_id;
+pub mod routes;
+mod schemas;
+mod track;
+mod transport;
+
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+pub use request_id::with_request_id;
+
+use crate::{
+    clock::Clock, db::Store, domain::master_key::MasterKey, geo::Geo, ingest::Ingest,
+};
+
+/// What every handler can reach.
+#[derive(Clone)]
+pub struct State {
+    /// The database.
+    pub store: Store,
+    /// The writers of clicks and postbacks.
+    pub ingest: Ingest,
+    /// The clock.
+    pub clock: Clock,
+    /// Seals signing secrets and derives the keys of click ids.
+    pub master_key: Arc<MasterKey>,
+    /// Countries.
+    pub geo: Arc<Geo>,
+    /// Proxies that are believed.
+    pub trusted_proxies: Arc<[IpNet]>,
+    /// What tracking links start with.
+    pub public_url: Arc<str>,
+}

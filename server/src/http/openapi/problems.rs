@@ -1,0 +1,102 @@
+//! The answers that an operation's codes stand for: one response per HTTP status, with an example per code.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use utoipa::openapi::{
+    Content, ContentBuilder, Header, HeaderBuilder, RefOr, Response,
+    example::{Example, ExampleBuilder},
+    extensions::Extensions,
+    path::Operation,
+    schema::{ObjectBuilder, Type},
+};
+
+use super::{
+    Place, answers,
+    security::{self, Access},
+};
+use crate::{
+    domain::code::Code,
+    http::{
+        problem::MEDIA_TYPE,
+        schemas::{self, PostbackAnswer, Problem},
+    },
+};
+
+/// Where a handler lists the codes it can answer with.
+pub const EXTENSION: &str = "x-codes";
+
+/// What anything behind an API key can answer.
+const BEHIND_AN_API_KEY: [Code; 5] =
+    [Code::ApiKeyMissing, Code::ApiKeyInvalid, Code::HttpsRequired, Code::Unavailable, Code::Internal];
+
+/// Turns the codes of an operation into responses. Words that are no code are left to the test to find.
+pub fn document(place: &mut Place) {
+    let mut codes = listed(place.operation);
+    if security::access(place) == Access::ApiKey {
+        let common = BEHIND_AN_API_KEY.into_iter().filter(|code| !codes.contains(code));
+        codes.extend(common.collect::<Vec<_>>());
+        add_words(place.operation, &codes);
+    }
+    let is_postback = codes.iter().any(|code| code.is_success());
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    codes.into_iter().for_each(|code| by_status.entry(code.status()).or_default().push(code));
+    for (status, codes) in by_status {
+        respond(place.operation, status, &codes, is_postback);
+    }
+}
+
+/// The codes that a handler lists.
+fn listed(operation: &Operation) -> Vec<Code> {
+    let words = operation.extensions.as_ref().and_then(|all| all.get(EXTENSION)).and_then(|list| list.as_array());
+    let code = |word: &str| Code::ALL.iter().find(|code| code.as_str() == word).copied();
+    words.into_iter().flatten().filter_map(|word| code(word.as_str()?)).collect()
+}
+
+/// Adds the codes that a handler leaves to us; its own words stay, even those that are no code.
+fn add_words(operation: &mut Operation, codes: &[Code]) {
+    let list = operation.extensions.get_or_insert_with(Extensions::default).entry(EXTENSION.to_owned());
+    let Some(words) = list.or_insert_with(|| json!([])).as_array_mut() else { return };
+    let missing = codes.iter().map(|code| json!(code.as_str())).filter(|word| !words.contains(word));
+    let missing: Vec<_> = missing.collect();
+    words.extend(missing);
+}
+
+fn respond(operation: &mut Operation, status: u16, codes: &[Code], is_postback: bool) {
+    let told = codes.iter().map(|code| format!("- `{}`: {}", code.as_str(), code.title()));
+    let told = told.collect::<Vec<_>>().join("\n");
+    let entry = operation.responses.responses.entry(status.to_string());
+    let RefOr::T(response) = entry.or_insert_with(|| RefOr::T(Response::default())) else { return };
+    response.description = match response.description.as_str() {
+        "" => told,
+        own => format!("{own}\n\n{told}"),
+    };
+    let media_type = if status < 300 { "application/json" } else { MEDIA_TYPE };
+    response.content.insert(media_type.to_owned(), RefOr::T(content(codes, is_postback)));
+    if let Some((name, header)) = header(status) {
+        response.headers.insert(name.to_owned(), RefOr::T(header));
+    }
+}
+
+fn content(codes: &[Code], is_postback: bool) -> Content {
+    let schema =
+        if is_postback { schemas::reference::<PostbackAnswer>() } else { schemas::reference::<Problem>() };
+    let examples = codes.iter().map(|code| (code.as_str(), example(*code, is_postback)));
+    ContentBuilder::new().schema(Some(schema)).examples_from_iter(examples).build()
+}
+
+fn example(code: Code, is_postback: bool) -> Example {
+    let value = if is_postback { answers::postback(code) } else { answers::problem(code) };
+    ExampleBuilder::new().summary(code.title()).value(Some(value)).build()
+}
+
+/// The header that comes with a status.
+fn header(status: u16) -> Option<(&'static str, Header)> {
+    let (name, kind, description) = match status {
+        401 => ("WWW-Authenticate", Type::String, "How to authenticate."),
+        503 => ("Retry-After", Type::Integer, "When to send it again, in seconds."),
+        _ => return None,
+    };
+    let schema = ObjectBuilder::new().schema_type(kind);
+    Some((name, HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()))
+}

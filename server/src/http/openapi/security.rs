@@ -1,0 +1,72 @@
+//! Who may call what, as the document says it.
+
+use utoipa::openapi::{
+    Components, HttpMethod, SecurityRequirement,
+    security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+
+use super::Place;
+
+const API_KEY: &str = "api_key";
+const SIGNATURE: &str = "signature";
+const SIGNED_QUERY: &str = "signed_query";
+const POSTBACK: &str = "/v1/postback";
+const CONVERSIONS: &str = "/v1/conversions";
+
+/// What a caller has to show.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing.
+    Open,
+    /// An API key.
+    ApiKey,
+    /// A signature in headers.
+    Signature,
+    /// A signature at the end of the query.
+    SignedQuery,
+}
+
+/// What the operation at a place asks for.
+pub fn access(place: &Place) -> Access {
+    match (place.path, &place.method) {
+        (POSTBACK, HttpMethod::Get) => Access::SignedQuery,
+        (POSTBACK | CONVERSIONS, HttpMethod::Post) => Access::Signature,
+        _ if place.has_tag("Tracking") || place.has_tag("Health") => Access::Open,
+        _ => Access::ApiKey,
+    }
+}
+
+/// Says at an operation what it asks for.
+pub fn require(place: &mut Place) {
+    let scheme = match access(place) {
+        Access::Open => None,
+        Access::ApiKey => Some(API_KEY),
+        Access::Signature => Some(SIGNATURE),
+        Access::SignedQuery => Some(SIGNED_QUERY),
+    };
+    let requirement = scheme.map(|scheme| SecurityRequirement::new::<_, [&str; 0], _>(scheme, []));
+    place.operation.security = Some(requirement.into_iter().collect());
+}
+
+/// Describes the ways to authenticate.
+pub fn add_schemes(components: &mut Components) {
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("An API key of a partner: `Authorization: Bearer tbk_...`."))
+        .build();
+    let header = ApiKeyValue::with_description(
+        "X-Key-Id",
+        "The id of the signing key. With it, the three headers of Standard Webhooks: `webhook-id`, \
+         `webhook-timestamp` (Unix seconds) and `webhook-signature`, which is `v1,` and the base64 of HMAC-SHA-256 \
+         over `{webhook-id}.{webhook-timestamp}.{body}`.",
+    );
+    let query = ApiKeyValue::with_description(
+        "key_id",
+        "The id of the signing key, followed by `ts` (Unix seconds) and `sig`: the last three parameters, in this \
+         order. `sig` is HMAC-SHA-256, in lower-case hexadecimal, over `GET`, the path and the raw query up to but \
+         without `&sig=`, with a line feed between them.",
+    );
+    components.add_security_scheme(API_KEY, SecurityScheme::Http(bearer));
+    components.add_security_scheme(SIGNATURE, SecurityScheme::ApiKey(ApiKey::Header(header)));
+    components.add_security_scheme(SIGNED_QUERY, SecurityScheme::ApiKey(ApiKey::Query(query)));
+}

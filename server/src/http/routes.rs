@@ -1,0 +1,84 @@
+//! Every route, in one list.
+
+use actix_web::web;
+use utoipa_actix_web::{scope, service_config::ServiceConfig};
+
+use super::{
+    api::{
+        advertisers::*, campaigns::*, clicks::*, conversions::*, creatives::*, goals::*, links::*, postbacks::*,
+        publishers::*, reports::*, signing_keys::*,
+    },
+    docs,
+    health::{check_live, check_ready},
+    track::{
+        clicks::{follow_link, probe_link},
+        postbacks::{get_postback_url, post_postback_form, report_conversion},
+    },
+};
+
+/// The routes that the API reference shows.
+pub fn documented(config: &mut ServiceConfig<'_>) {
+    config.service(follow_link).service(probe_link).service(check_live).service(check_ready).service(
+        scope("/v1")
+            .service(get_postback_url)
+            .service(post_postback_form)
+            .service(report_conversion)
+            .configure(set_up)
+            .configure(records),
+    );
+}
+
+/// What a partner sets up.
+fn set_up(config: &mut ServiceConfig<'_>) {
+    config
+        .service(create_advertiser)
+        .service(list_advertisers)
+        .service(get_advertiser)
+        .service(update_advertiser)
+        .service(archive_advertiser)
+        .service(create_publisher)
+        .service(list_publishers)
+        .service(get_publisher)
+        .service(update_publisher)
+        .service(archive_publisher)
+        .service(create_campaign)
+        .service(list_campaigns)
+        .service(get_campaign)
+        .service(update_campaign)
+        .service(archive_campaign)
+        .service(create_creative)
+        .service(list_creatives)
+        .service(get_creative)
+        .service(update_creative)
+        .service(archive_creative)
+        .service(create_link)
+        .service(list_links)
+        .service(get_link)
+        .service(update_link)
+        .service(archive_link)
+        .service(create_goal)
+        .service(list_goals)
+        .service(get_goal)
+        .service(update_goal)
+        .service(archive_goal)
+        .service(create_signing_key)
+        .service(list_signing_keys)
+        .service(revoke_signing_key);
+}
+
+/// What happened.
+fn records(config: &mut ServiceConfig<'_>) {
+    config
+        .service(list_clicks)
+        .service(get_click)
+        .service(list_postbacks)
+        .service(get_postback)
+        .service(list_conversions)
+        .service(get_conversion)
+        .service(get_report);
+}
+
+/// The routes beside the API: its reference.
+pub fn undocumented(config: &mut web::ServiceConfig) {
+    docs::configure(config);
+}

@@ -1,0 +1,253 @@
+//! What the OpenAPI document says about the domain's types and about answers; here, so that the domain knows
+//! nothing of OpenAPI. No rule is decided here: patterns and words come from the domain.
+
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        Array, KnownFormat, ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, SchemaFormat, Type,
+        schema::{AdditionalProperties, SchemaType},
+    },
+};
+
+use crate::domain::{
+    code::Code,
+    conversion::{ConversionStatus, MatchMode},
+    currency::Currency,
+    goal::{Counting, DefaultStatus, HoldEnd, MoneyKind},
+    ids::*,
+    postback::Form,
+    report::Dimension,
+    scopes::Scope,
+    setup::{DeepLinks, Status},
+    time::Timestamp,
+    visitor::ClickClass,
+};
+
+/// What an id in an example ends with.
+const ID_TAIL: &str = "01kayw5m8hfz2v6y0t3n7r9q4c";
+/// What every example of a time says.
+pub const TIME: &str = "2026-11-22T10:00:00Z";
+
+/// A schema under the name that the document refers to it by.
+type Named = (String, RefOr<Schema>);
+
+/// Gives types a schema, and lists them all.
+macro_rules! schemas {
+    ($($name:ident => $schema:expr,)+) => {
+        $(
+            impl PartialSchema for $name {
+                fn schema() -> RefOr<Schema> {
+                    $schema.into()
+                }
+            }
+
+            impl ToSchema for $name {
+                fn name() -> Cow<'static, str> {
+                    Cow::Borrowed(stringify!($name))
+                }
+            }
+        )+
+
+        /// All schemas of this file. utoipa does not collect those that only a query parameter refers to.
+        pub fn all() -> Vec<Named> {
+            vec![$((stringify!($name).to_owned(), $name::schema()),)+]
+        }
+    };
+}
+
+/// A problem document: what every refusal of the API looks like. Only a schema, never a value.
+pub enum Problem {}
+
+/// The answer to a postback, counted or refused. Only a schema, never a value.
+pub enum PostbackAnswer {}
+
+schemas! {
+    PartnerId => id::<PartnerId>(),
+    UserId => id::<UserId>(),
+    ApiKeyId => id::<ApiKeyId>(),
+    KeyId => id::<KeyId>(),
+    AdvertiserId => id::<AdvertiserId>(),
+    PublisherId => id::<PublisherId>(),
+    CampaignId => id::<CampaignId>(),
+    CreativeId => id::<CreativeId>(),
+    LinkId => id::<LinkId>(),
+    GoalId => id::<GoalId>(),
+    PostbackId => id::<PostbackId>(),
+    ConversionId => id::<ConversionId>(),
+    AdjustmentId => id::<AdjustmentId>(),
+    Timestamp => text("A point in time: RFC 3339, UTC.")
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+        .example(Some(json!(TIME))),
+    Currency => text("An active currency of ISO 4217.").pattern(Some("^[A-Z]{3}$")).example(Some(json!("EUR"))),
+    Status => words("Whether a thing takes part.", Status::ALL),
+    DeepLinks => words("Whether `url=` of a tracking link is followed to the advertiser's hosts.", DeepLinks::ALL),
+    Counting => words("What counts once: a click, or an order.", Counting::ALL),
+    DefaultStatus => words("What a conversion of the goal starts as.", DefaultStatus::ALL),
+    HoldEnd => words("What the end of the hold means.", HoldEnd::ALL),
+    MoneyKind => words("How a sum is found: always the same, a share of the amount, or the amount.", MoneyKind::ALL),
+    ConversionStatus => words("Where a conversion stands.", ConversionStatus::ALL),
+    MatchMode => words("How a conversion was matched.", MatchMode::ALL),
+    ClickClass => words("What kind of visitor made a click.", ClickClass::ALL),
+    Form => words("The form a postback came in.", Form::ALL),
+    Scope => words("One power of a signing key.", Scope::ALL),
+    Dimension => words("What a report is grouped by.", Dimension::ALL),
+    Problem => problem(),
+    PostbackAnswer => postback_answer(),
+}
+
+/// The reference to a schema of this file.
+pub fn reference<T: ToSchema>() -> RefOr<Schema> {
+    Ref::from_schema_name(T::name()).into()
+}
+
+/// An id as examples show it.
+pub fn example_id<I: Id>() -> String {
+    format!("{}{ID_TAIL}", I::PREFIX)
+}
+
+fn id<I: Id>() -> ObjectBuilder {
+    text(format!("{}: `{}` and 26 characters.", capitalised(I::NOUN), I::PREFIX))
+        .pattern(Some(format!("^{}[0-9a-hjkmnp-tv-z]{{26}}$", I::PREFIX)))
+        .example(Some(json!(example_id::<I>())))
+}
+
+fn capitalised(text: &str) -> String {
+    let (first, rest) = text.split_at(1);
+    first.to_uppercase() + rest
+}
+
+fn words<T: ToString>(description: &str, all: &[T]) -> ObjectBuilder {
+    let words = all.iter().map(ToString::to_string);
+    text(description).enum_values(Some(words.clone())).example(words.map(Value::from).next())
+}
+
+fn problem() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .description(Some("A problem document (RFC 9457). Some codes add members of their own."))
+        .property("type", text("Where the code is explained: `/docs/outcomes#` and the code.").format(uri_reference()))
+        .property("title", text("What the code means; the same for every occurrence."))
+        .property("status", whole_number("The HTTP status."))
+        .property("detail", text("What is wrong with this request."))
+        .property("code", code("The stable code. Names never change; new ones may be added.", Code::ALL))
+        .property("hint", text("What to do about it."))
+        .property("request_id", request_id())
+        .property("errors", field_errors())
+        .required("type")
+        .required("title")
+        .required("status")
+        .required("detail")
+        .required("code")
+        .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+}
+
+fn postback_answer() -> ObjectBuilder {
+    let standing = OneOfBuilder::new()
+        .item(reference::<ConversionStatus>())
+        .item(whole_number("The HTTP status of a refusal."))
+        .item(ObjectBuilder::new().schema_type(Type::Null))
+        .description(Some("Where the conversion stands; null where there is none. In a refusal, the HTTP status."));
+    ObjectBuilder::new()
+        .description(Some(
+            "The answer to a postback. A refusal is a problem document at the same time. \
+             Some codes add members of their own.",
+        ))
+        .property("result", text("Whether it is recorded.").enum_values(Some(["accepted", "rejected"])))
+        .property("code", code("The outcome. Names never change; new ones may be added.", Code::ALL))
+        .property("message", text("The outcome in a sentence."))
+        .property("postback_id", or_null(reference::<PostbackId>(), "The line of the postback log."))
+        .property(
+            "conversion_id",
+            or_null(reference::<ConversionId>(), "The conversion: the new one, or the first one of a repetition."),
+        )
+        .property("status", standing)
+        .property("hold_until", or_null(reference::<Timestamp>(), "When the hold ends."))
+        .property("retry", retry())
+        .property("hint", nullable_text("What to do, if there is anything to do."))
+        .property("flags", list(text("A word."), "What is noteworthy, such as `goal_needs_approval`."))
+        .property("type", text("Of a refusal: where the code is explained.").format(uri_reference()))
+        .property("title", text("Of a refusal: what the code means."))
+        .property("detail", text("Of a refusal: what is wrong with this request."))
+        .property("request_id", request_id())
+        .property("errors", field_errors())
+        .required("code")
+        .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+        .example(Some(accepted()))
+}
+
+/// A postback that was counted.
+fn accepted() -> Value {
+    json!({
+        "result": "accepted", "code": Code::Accepted.as_str(), "message": Code::Accepted.title(),
+        "postback_id": example_id::<PostbackId>(), "conversion_id": example_id::<ConversionId>(),
+        "status": ConversionStatus::Approved.as_str(), "hold_until": null,
+        "retry": Code::Accepted.retry().as_str(), "hint": null, "flags": [],
+    })
+}
+
+fn code(description: &str, codes: &[Code]) -> ObjectBuilder {
+    text(description).enum_values(Some(codes.iter().map(|code| code.as_str())))
+}
+
+fn retry() -> ObjectBuilder {
+    let mut words: Vec<_> = Code::ALL.iter().map(|code| code.retry().as_str()).collect();
+    words.sort_unstable();
+    words.dedup();
+    text("Whether sending the same again makes sense.").enum_values(Some(words))
+}
+
+fn field_errors() -> Array {
+    let error = ObjectBuilder::new()
+        .property("pointer", text("JSON pointer into the body, or the name of a query parameter."))
+        .property("detail", text("What is wrong, and what would be right."))
+        .required("pointer")
+        .required("detail");
+    list(error, "Every field that is wrong.")
+}
+
+fn request_id() -> ObjectBuilder {
+    nullable_text("The request, as in the header `X-Request-Id` and in the operator's log.")
+}
+
+fn list(items: ObjectBuilder, description: &str) -> Array {
+    utoipa::openapi::ArrayBuilder::new().items(items).description(Some(description)).build()
+}
+
+fn or_null(schema: RefOr<Schema>, description: &str) -> OneOfBuilder {
+    let null = ObjectBuilder::new().schema_type(Type::Null);
+    OneOfBuilder::new().item(null).item(schema).description(Some(description))
+}
+
+fn text(description: impl Into<String>) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).description(Some(description))
+}
+
+fn nullable_text(description: &str) -> ObjectBuilder {
+    text(description).schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+}
+
+fn whole_number(description: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Integer).description(Some(description))
+}
+
+fn uri_reference() -> Option<SchemaFormat> {
+    Some(SchemaFormat::Custom("uri-reference".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_the_examples_is_an_id() {
+        assert_eq!(AdvertiserId::parse(&example_id::<AdvertiserId>()).unwrap().to_string(), example_id::<AdvertiserId>());
+    }
+
+    #[test]
+    fn every_schema_has_a_name_of_its_own() {
+        let names: std::collections::HashSet<_> = all().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names.len(), all().len());
+    }
+}

@@ -1,0 +1,215 @@
+//! Clicks on tracking links: recorded first, redirected then.
+
+use actix_web::{
+    HttpRequest, HttpResponse, get, head,
+    http::header::{self, HeaderMap},
+    web::{Data, Path},
+};
+use serde_json::{Map, Value};
+
+use super::pages;
+use crate::{
+    clock,
+    db::{db_read, rows::records::Click, rows::setup::Route, sql_types::Json},
+    domain::{
+        click_id::{ClickId, ClickIdKey, LinkNumber},
+        click_parameters::ClickParameters,
+        ids::{CreativeId, PublisherId, Reference},
+        landing::Macro,
+        link_name::LinkName,
+        redirect::{Destination, Way},
+        setup::Status,
+        time::Timestamp,
+        visitor::{ClickClass, Visitor, classify, language, referrer_host},
+    },
+    error::Result,
+    http::{State, transport::Transport},
+};
+
+/// Records a click and redirects to the landing page, with the click id in its URL. Parameters of the URL are kept
+/// with the click: `sub1`..`sub10`, `source_id`, `site`, `ext_click_id` and the ad networks' ids. `url=` is followed
+/// only if the link allows deep links and the host is on the advertiser's list.
+#[utoipa::path(tag = "Tracking", params(
+        ("link" = String, Path, description = "The link's code or id: use `click_url` of the link."),
+        ("sub1" = Option<String>, Query, description = "The publisher's sub id; `sub1` to `sub10`, 500 bytes each."),
+        ("url" = Option<String>, Query, description = "A deep link on one of the advertiser's hosts.")),
+    responses(
+        (status = 302, description = "To the landing page, or to the fallback of what is out of use.", headers(("location" = String, description = "The page, with the click id."))),
+        (status = 404, description = "There is no such link: a neutral page.", body = String, content_type = "text/html", example = "<!doctype html>..."),
+        (status = 410, description = "The link is out of use and has no fallback: a neutral page.", body = String, content_type = "text/html", example = "<!doctype html>..."),
+        (status = 503, description = "The click cannot be recorded right now: a neutral page.", body = String, content_type = "text/html", example = "<!doctype html>...")),
+    extensions(("x-codes" = json!([]))))]
+#[get("/c/{link}")]
+pub async fn follow_link(request: HttpRequest, link: Path<String>, state: Data<State>) -> HttpResponse {
+    match prepare(&request, &link, &state).await {
+        Ok(Some((click, location))) => match state.ingest.record_click(click).await {
+            Ok(()) => redirect(location),
+            Err(error) => unavailable(&error),
+        },
+        Ok(None) => pages::not_found(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// Answers the headers that a click would get, and records nothing.
+#[utoipa::path(tag = "Tracking", params(("link" = String, Path, description = "The link's code or id.")),
+    responses(
+        (status = 302, description = "To where a click would go.", headers(("location" = String, description = "The page."))),
+        (status = 404, description = "There is no such link."),
+        (status = 410, description = "The link is out of use and has no fallback.")),
+    extensions(("x-codes" = json!([]))))]
+#[head("/c/{link}")]
+pub async fn probe_link(request: HttpRequest, link: Path<String>, state: Data<State>) -> HttpResponse {
+    match prepare(&request, &link, &state).await {
+        Ok(Some((_, location))) => redirect(location),
+        Ok(None) => pages::not_found(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+fn unavailable(error: &crate::error::Error) -> HttpResponse {
+    tracing::error!(%error, "a click could not be recorded");
+    pages::unavailable()
+}
+
+fn redirect(location: Option<String>) -> HttpResponse {
+    let Some(location) = location else { return pages::gone() };
+    HttpResponse::Found()
+        .insert_header((header::LOCATION, location))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .finish()
+}
+
+/// The click to record, and where to send the visitor; none when there is no such link.
+async fn prepare(request: &HttpRequest, link: &str, state: &State) -> Result<Option<(Click, Option<String>)>> {
+    let Some(name) = LinkName::parse(link) else { return Ok(None) };
+    let mut parameters = ClickParameters::parse(request.query_string());
+    let traffic = (parameters.take("publisher_id"), parameters.take("creative_id"));
+    let route = db_read!(&state.store, |queries, conn| {
+        let Some(mut route) = queries::links::route(conn, name)? else { return Ok(None) };
+        // What the link leaves open, the URL may say; a name that is not the partner's says nothing.
+        if let (None, Some(Ok(name))) = (route.link.publisher_id, traffic.0.as_deref().map(Reference::<PublisherId>::parse)) {
+            route.link.publisher_id = queries::publishers::find(conn, &route.scope, &name)?.map(|row| row.id);
+        }
+        if let (None, Some(Ok(name))) = (route.link.creative_id, traffic.1.as_deref().map(Reference::<CreativeId>::parse)) {
+            route.link.creative_id = queries::creatives::find(conn, &route.scope, &name)?.map(|row| row.id);
+        }
+        Ok::<_, crate::error::Error>(Some(route))
+    })?;
+    let Some(route) = route.filter(|route| route.link.status != Status::Archived) else { return Ok(None) };
+    let now = state.clock.now();
+    let destination = way(&route).destination(now, parameters.url.as_deref());
+    let click = click(request, state, &route, &parameters, &destination, now);
+    let id = ClickIdKey::derive(&state.master_key, route.scope.id()).text(&click.id);
+    let location = destination.page.and_then(|page| {
+        page.render(Some(&id), &route.advertiser.click_id_parameter, |wanted| value(wanted, &click, &parameters))
+    });
+    Ok(Some((click, location)))
+}
+
+fn way(route: &Route) -> Way<'_> {
+    let (link, campaign, advertiser) = (&route.link, &route.campaign, &route.advertiser);
+    Way {
+        statuses: [
+            (link.status, "link_paused"),
+            (campaign.status, "campaign_paused"),
+            (advertiser.status, "advertiser_paused"),
+        ],
+        starts_at: campaign.starts_at,
+        ends_at: campaign.ends_at,
+        landing_url: link.landing_url.as_deref().unwrap_or(&campaign.landing_url),
+        fallbacks: [&link.fallback_url, &campaign.fallback_url, &advertiser.fallback_url].map(Option::as_deref),
+        deep_links: link.deep_links,
+        deep_link_hosts: &advertiser.deep_link_hosts.0,
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn click(
+    request: &HttpRequest,
+    state: &State,
+    route: &Route,
+    parameters: &ClickParameters,
+    destination: &Destination,
+    now: Timestamp,
+) -> Click {
+    let headers = request.headers();
+    let user_agent = text(headers, "user-agent");
+    let purpose = ["sec-purpose", "purpose", "x-moz"].iter().find_map(|name| text(headers, name));
+    let visitor = user_agent.map(Visitor::parse).unwrap_or_default();
+    let address = Transport::of(request, &state.trusted_proxies).client;
+    let mut flags: Vec<String> = parameters.cut.iter().map(|name| format!("cut:{name}")).collect();
+    if destination.deep_link_refused {
+        flags.push("deep_link_refused".to_owned());
+    }
+    let kept = |name| parameters.get(name).map(str::to_owned);
+    Click {
+        partner_id: route.scope.id(),
+        id: ClickId::mint(now, LinkNumber(u32::try_from(route.link.number).unwrap_or_default()), clock::random()),
+        link_id: route.link.id,
+        advertiser_id: route.link.advertiser_id,
+        campaign_id: route.link.campaign_id,
+        creative_id: route.link.creative_id,
+        publisher_id: route.link.publisher_id,
+        clicked_at: now,
+        class: if destination.invalid.is_some() { ClickClass::Invalid } else { classify(user_agent, purpose) },
+        reason: destination.invalid.map(str::to_owned),
+        flags: Json(flags),
+        site: kept("site"),
+        source_id: kept("source_id"),
+        ext_click_id: kept("ext_click_id"),
+        parameters: Json(further(parameters)),
+        ip: route.partner.ip_storage.apply(address),
+        country: state.geo.country(address),
+        region: None,
+        isp: None,
+        browser: visitor.browser,
+        os: visitor.os,
+        os_version: visitor.os_version,
+        device_type: visitor.device_type,
+        language: text(headers, "accept-language").and_then(language),
+        referrer_host: text(headers, "referer").and_then(referrer_host),
+    }
+}
+
+/// The parameters that have no column of their own.
+fn further(parameters: &ClickParameters) -> Map<String, Value> {
+    let own = ["site", "source_id", "ext_click_id"];
+    parameters.iter().filter(|(name, _)| !own.contains(name)).map(|(name, text)| (name.to_owned(), text.into())).collect()
+}
+
+/// What a macro of the landing page stands for in this click.
+fn value(wanted: Macro, click: &Click, parameters: &ClickParameters) -> Option<String> {
+    let kept = |name: &str| parameters.get(name).map(str::to_owned);
+    match wanted {
+        Macro::ClickId => None,
+        Macro::AdvertiserId => Some(click.advertiser_id.to_string()),
+        Macro::CampaignId => Some(click.campaign_id.to_string()),
+        Macro::CreativeId => click.creative_id.map(|id| id.to_string()),
+        Macro::LinkId => Some(click.link_id.to_string()),
+        Macro::PublisherId => click.publisher_id.map(|id| id.to_string()),
+        Macro::Site => click.site.clone(),
+        Macro::Sub(number) => kept(&format!("sub{number}")),
+        Macro::SourceId => click.source_id.clone(),
+        Macro::ExtClickId => click.ext_click_id.clone(),
+        Macro::Country => click.country.clone(),
+        Macro::Region => click.region.clone(),
+        Macro::DeviceType => click.device_type.clone(),
+        Macro::Os => click.os.clone(),
+        Macro::OsVersion => click.os_version.clone(),
+        Macro::Browser => click.browser.clone(),
+        Macro::Language => click.language.clone(),
+        Macro::Isp => click.isp.clone(),
+        Macro::Idfa => kept("idfa"),
+        Macro::Gaid => kept("gaid"),
+        Macro::Gclid => kept("gclid"),
+        Macro::Fbclid => kept("fbclid"),
+        Macro::Ttclid => kept("ttclid"),
+        Macro::Timestamp => Some(click.clicked_at.seconds().to_string()),
+        Macro::Date => Some(click.clicked_at.to_string().chars().take(10).collect()),
+        Macro::Random => Some(u32::from_be_bytes(clock::random()).to_string()),
+    }
+}

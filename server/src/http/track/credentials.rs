@@ -1,0 +1,152 @@
+//! Who sent a postback: the key it names, and whether the signature is that key's.
+//! An unknown key, a revoked one and a wrong signature are one answer.
+
+use actix_web::{HttpRequest, http::header::HeaderMap};
+
+use crate::{
+    clock,
+    db::{db_read, rows::accounts::SigningKey, scope::PartnerScope},
+    domain::{
+        attribution::KeyPowers,
+        code::Code,
+        ids::{Id, KeyId},
+        master_key::MasterKey,
+        refusal::Refusal,
+        scopes::Scope,
+        signature::{
+            SignedQuery, SigningSecret, SplitError, TimestampProblem, check_timestamp, verify_message, verify_query,
+        },
+        time::Timestamp,
+    },
+    error::Result,
+    http::State,
+};
+
+/// Seals a signing secret for its row; it opens nowhere else.
+pub fn seal(master: &MasterKey, scope: &PartnerScope, id: KeyId, secret: &SigningSecret) -> Vec<u8> {
+    master.seal(&context(scope, id), clock::random(), secret.bytes())
+}
+
+fn context(scope: &PartnerScope, id: KeyId) -> Vec<u8> {
+    [b"signing_keys", &scope.id().bytes()[..], &id.bytes()[..]].concat()
+}
+
+/// What a postback says about who sent it.
+pub enum Claim<'a> {
+    /// A signed query.
+    Query {
+        /// The path it was sent to.
+        path: &'a str,
+        /// The query, in its parts.
+        query: SignedQuery<'a>,
+    },
+    /// A signed message.
+    Message {
+        /// `X-Key-Id`.
+        key_id: &'a str,
+        /// `webhook-id`.
+        id: &'a str,
+        /// `webhook-timestamp`.
+        timestamp: &'a str,
+        /// `webhook-signature`.
+        signature: &'a str,
+        /// The raw body.
+        body: &'a [u8],
+    },
+}
+
+impl<'a> Claim<'a> {
+    /// Reads a signed query.
+    pub fn of_query(request: &'a HttpRequest) -> Result<Self, Refusal> {
+        let query = SignedQuery::split(request.query_string()).map_err(|error| match error {
+            SplitError::Missing => Refusal::of(Code::SignatureMissing),
+            SplitError::Misplaced => Refusal::new(
+                Code::SignatureInvalid,
+                "`key_id`, `ts` and `sig` must be the last three parameters, in this order.",
+            ),
+        })?;
+        Ok(Self::Query { path: request.path(), query })
+    }
+
+    /// Reads the headers of a signed message.
+    pub fn of_message(headers: &'a HeaderMap, body: &'a [u8]) -> Result<Self, Refusal> {
+        Ok(Self::Message {
+            key_id: header(headers, "x-key-id")?,
+            id: header(headers, "webhook-id")?,
+            timestamp: header(headers, "webhook-timestamp")?,
+            signature: header(headers, "webhook-signature")?,
+            body,
+        })
+    }
+
+    /// The id of the key that is named.
+    pub fn key_id(&self) -> Option<KeyId> {
+        KeyId::parse(match self {
+            Self::Query { query, .. } => query.key_id,
+            Self::Message { key_id, .. } => key_id,
+        })
+    }
+
+    /// The message's id.
+    pub fn message_id(&self) -> Option<&'a str> {
+        match self {
+            Self::Query { .. } => None,
+            Self::Message { id, .. } => Some(id),
+        }
+    }
+
+    fn is_signed_with(&self, secret: &SigningSecret) -> bool {
+        match self {
+            Self::Query { path, query } => verify_query(secret, path, query),
+            Self::Message { id, timestamp, signature, body, .. } => {
+                verify_message(secret, id, timestamp, body, signature)
+            }
+        }
+    }
+
+    fn timestamp(&self) -> &'a str {
+        match self {
+            Self::Query { query, .. } => query.timestamp,
+            Self::Message { timestamp, .. } => timestamp,
+        }
+    }
+}
+
+/// A header that stands once.
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Refusal> {
+    let mut values = headers.get_all(name);
+    match (values.next(), values.next()) {
+        (None, _) => Err(Refusal::new(Code::SignatureMissing, format!("The header `{name}` is missing."))),
+        (Some(_), Some(_)) => Err(Refusal::new(Code::SignatureInvalid, format!("The header `{name}` stands twice."))),
+        (Some(value), None) => {
+            value.to_str().map_err(|_| Refusal::new(Code::SignatureInvalid, format!("`{name}` is not plain text.")))
+        }
+    }
+}
+
+/// The key that a claim names, if there is one.
+pub async fn named_key(state: &State, claim: &Claim<'_>) -> Result<Option<SigningKey>> {
+    let Some(id) = claim.key_id() else { return Ok(None) };
+    db_read!(&state.store, |queries, conn| queries::signing_keys::find_any(conn, id))
+}
+
+/// Checks a claim against the key it names: signature first, so that a stranger learns nothing else.
+pub fn check(state: &State, claim: &Claim<'_>, key: &SigningKey, now: Timestamp) -> Result<KeyPowers, Refusal> {
+    let secret = state.master_key.open(&context(&PartnerScope::established(key.partner_id), key.id), &key.secret_sealed);
+    let secret = secret.and_then(|bytes| SigningSecret::from_bytes(&bytes));
+    let is_signed = secret.is_some_and(|secret| claim.is_signed_with(&secret));
+    if !is_signed || key.revoked_at.is_some() {
+        return Err(Refusal::of(Code::SignatureInvalid));
+    }
+    check_timestamp(claim.timestamp(), now).map_err(|problem| out_of_tolerance(problem, now))?;
+    let may = |scope: Scope| key.scopes.0.iter().any(|word| word == scope.as_str());
+    if !may(Scope::ConversionsWrite) {
+        let detail = format!("The key lacks the scope `{}`.", Scope::ConversionsWrite);
+        return Err(Refusal::new(Code::ScopeMissing, detail));
+    }
+    Ok(KeyPowers { advertisers: key.advertiser_ids.0.clone(), may_decide_status: may(Scope::StatusWrite) })
+}
+
+fn out_of_tolerance(problem: TimestampProblem, now: Timestamp) -> Refusal {
+    Refusal::new(Code::TimestampOutOfTolerance, problem.to_string()).fact("server_time", now.seconds())
+}

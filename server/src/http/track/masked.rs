@@ -1,0 +1,31 @@
+//! What of a postback goes into the log: its parameters, without secrets and without personal data.
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::{
+    parameters::Parameters,
+    postback::{is_email, is_phone},
+};
+
+const REDACTED: &str = "[redacted]";
+
+/// The parameters, with whatever looks like an e-mail address or a phone number taken out.
+pub fn parameters(parameters: &Parameters) -> Map<String, Value> {
+    parameters.iter().map(|(name, value)| (name.to_owned(), masked(value))).collect()
+}
+
+/// A body that could not be read: only how long it was.
+pub fn unreadable(bytes: usize) -> Map<String, Value> {
+    Map::from_iter([("unreadable_bytes".to_owned(), json!(bytes))])
+}
+
+fn masked(value: &Value) -> Value {
+    match value {
+        Value::String(text) if is_email(text) || is_phone(text) => json!(REDACTED),
+        Value::Array(items) => items.iter().map(masked).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| (name.clone(), masked(value))).collect::<Map<_, _>>().into()
+        }
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,102 @@
+//! How a request came: from which address, and whether nobody could listen on the way.
+//! What a proxy says is believed only from a proxy that the operator trusts.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use actix_web::{HttpRequest, http::header::HeaderMap};
+use ipnet::IpNet;
+
+use crate::domain::{code::Code, refusal::Refusal};
+
+/// Where a request really came from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Transport {
+    /// The visitor: the rightmost address that no trusted proxy has.
+    pub client: IpAddr,
+    /// True over TLS, from this machine, or where a trusted proxy says that its side was TLS.
+    pub is_private: bool,
+}
+
+impl Transport {
+    /// Reads it off a request.
+    pub fn of(request: &HttpRequest, trusted: &[IpNet]) -> Self {
+        let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+        let is_tls = request.app_config().secure();
+        judge(peer.to_canonical(), is_tls, request.headers(), trusted)
+    }
+
+    /// Refuses what could have been listened to.
+    pub fn require_private(self) -> Result<Self, Refusal> {
+        if self.is_private { Ok(self) } else { Err(Refusal::of(Code::HttpsRequired)) }
+    }
+}
+
+fn judge(peer: IpAddr, is_tls: bool, headers: &HeaderMap, trusted: &[IpNet]) -> Transport {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+    if !is_trusted(&peer) {
+        return Transport { client: peer, is_private: is_tls || peer.is_loopback() };
+    }
+    let hops = list(headers, "x-forwarded-for");
+    let hops: Vec<IpAddr> = hops.iter().rev().map_while(|hop| address(hop)).collect();
+    let client = hops.iter().find(|hop| !is_trusted(hop)).or(hops.last()).copied().unwrap_or(peer);
+    let is_private = match list(headers, "x-forwarded-proto").last() {
+        Some(scheme) => scheme.eq_ignore_ascii_case("https"),
+        None => is_tls || (peer.is_loopback() && hops.is_empty()),
+    };
+    Transport { client, is_private }
+}
+
+/// The values of a header that may be repeated and may hold several, in order.
+fn list<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
+    let values = headers.get_all(name).filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim).filter(|value| !value.is_empty()).collect()
+}
+
+/// An address as proxies write it: bare, in brackets, or with a port.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.trim_start_matches('[').split(']').next()?;
+    let parsed: Option<IpAddr> = bare.parse().ok().or_else(|| text.rsplit_once(':')?.0.parse().ok());
+    parsed.map(|address| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn seen(peer: &str, is_tls: bool, headers: &[(&'static str, &'static str)]) -> (String, bool) {
+        let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap(), "127.0.0.2/32".parse().unwrap()];
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        let transport = judge(peer.parse().unwrap(), is_tls, &headers, &trusted);
+        (transport.client.to_string(), transport.is_private)
+    }
+
+    #[test]
+    fn plain_http_is_private_on_loopback_alone() {
+        assert_eq!(seen("192.0.2.1", false, &[]), ("192.0.2.1".into(), false));
+        assert_eq!(seen("192.0.2.1", true, &[]), ("192.0.2.1".into(), true));
+        assert_eq!(seen("127.0.0.1", false, &[]), ("127.0.0.1".into(), true));
+        assert_eq!(seen("::1", false, &[]), ("::1".into(), true));
+    }
+
+    #[test]
+    fn a_stranger_cannot_speak_for_a_proxy() {
+        let lies = [("x-forwarded-for", "203.0.113.9"), ("x-forwarded-proto", "https")];
+        assert_eq!(seen("192.0.2.1", false, &lies), ("192.0.2.1".into(), false));
+    }
+
+    #[test]
+    fn a_trusted_proxy_is_believed() {
+        let https = [("x-forwarded-for", "198.51.100.7, 10.1.1.1"), ("x-forwarded-proto", "https")];
+        assert_eq!(seen("10.0.0.1", false, &https), ("198.51.100.7".into(), true));
+        let http = [("x-forwarded-for", "evil, 198.51.100.7:4711"), ("x-forwarded-proto", "http")];
+        assert_eq!(seen("10.0.0.1", true, &http), ("198.51.100.7".into(), false));
+        assert_eq!(seen("10.0.0.1", false, &[]), ("10.0.0.1".into(), false));
+        assert_eq!(seen("127.0.0.2", false, &[("x-forwarded-for", "[2001:db8::1]:80")]).1, false);
+        assert_eq!(seen("127.0.0.2", false, &[]), ("127.0.0.2".into(), true));
+    }
+}
