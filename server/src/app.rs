@@ -66,9 +66,9 @@ pub struct App {
 pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
     let geo = Arc::new(Geo::open(config.geo_database.as_deref())?);
     let certificate = config.tls.as_ref().map(Certificate::open).transpose()?;
-    let store = open_store(&config).await?;
     let plain = config.listen.map(|address| bind("TALLYBACK_LISTEN (--listen)", address)).transpose()?;
     let secure = config.tls.as_ref().map(|tls| bind("TALLYBACK_TLS_LISTEN (--tls-listen)", tls.listen)).transpose()?;
+    let store = open_store(&config).await?;
     let (http, https) = (local_address(&plain)?, local_address(&secure)?);
     let public_url = config.public_url.clone().unwrap_or_else(|| usual_public_url(http, https));
 

@@ -1,1 +1,35 @@
-//! x
+//! The harness of the end-to-end tests: a database, a server, an agency with an advertiser, a visitor.
+//!
+//! A test runs on SQLite, or on PostgreSQL when `TEST_DATABASE_URL` names a server on which databases can be made
+//! (`tests/postgres COMMAND` starts one). Every test has a database of its own.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `database` | a fresh database |
+//! | `app` | the server in this process, with a clock that a test can set |
+//! | `process` | the server as a program of its own, which can be killed |
+//! | `agency` | a partner and its API key |
+//! | `acme` | an advertiser with everything that a conversion needs |
+//! | `answer` | what came back |
+//! | `signer` | signatures, made by other code than the server's |
+#![allow(clippy::unwrap_used, reason = "a harness that cannot go on is a failed test")]
+
+mod acme;
+mod agency;
+mod answer;
+mod app;
+mod database;
+mod process;
+mod signer;
+
+pub use acme::{Acme, now, signer};
+pub use agency::Agency;
+pub use answer::{Answer, Visit, client, parameter, visit, with_parameter};
+pub use app::TestApp;
+pub use database::TestDatabase;
+pub use process::{Ended, Process, run};
+pub use signer::Signer;
+
+/// A browser, as it names itself.
+pub const BROWSER: &str =
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";

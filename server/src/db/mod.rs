@@ -97,9 +97,10 @@ where
     DB: diesel::backend::Backend,
     C: diesel_migrations::MigrationHarness<DB>,
 {
-    let applied = conn.run_pending_migrations(migrations);
-    let applied = applied.map_err(|error| crate::error::Error::Internal(format!("migration failed: {error}")))?;
-    Ok(applied.iter().map(ToString::to_string).collect())
+    let fault = |error| crate::error::Error::Internal(format!("migration failed: {error}"));
+    let pending = conn.pending_migrations(migrations).map_err(fault)?;
+    conn.run_migrations(&pending).map_err(fault)?;
+    Ok(pending.iter().map(|migration| migration.name().to_string()).collect())
 }
 
 /// Gives the two results that operations have, diesel's and ours, one type.

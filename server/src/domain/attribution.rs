@@ -122,16 +122,18 @@ pub enum Verdict {
     Again(Previous),
 }
 
-/// Decides, in the fixed order: goal, click, windows, duplicates, flags.
+/// Decides, in the fixed order: goal, click, windows, duplicates, flags. What has been counted already stays counted:
+/// its repetition is never an error, even when the goal has been paused or the window has closed since.
 pub fn decide(report: &Report, facts: &Facts) -> Result<Verdict, Refusal> {
     let goal = goal_for(report, &facts.goals)?;
+    if let Some(previous) = repeated(report, facts) {
+        return Ok(Verdict::Again(previous));
+    }
     check_goal(report, goal)?;
     let click = genuine_click(facts)?;
     check_retention(&click, goal, facts)?;
     check_windows(report, goal, click.id, facts.received_at)?;
-    if let Some(previous) = earlier(report, &click, facts)? {
-        return Ok(Verdict::Again(previous));
-    }
+    check_earlier(report, &click, facts)?;
     Ok(Verdict::Count(Box::new(counted::count(report, facts, goal, &click))))
 }
 
@@ -229,11 +231,11 @@ fn check_windows(report: &Report, goal: &GoalRules, click: ClickId, received_at:
     let age = report.event_time.seconds() - click.minted_at().seconds();
     let window = goal.click_window_seconds;
     if age > window {
-        let detail = format!("The click was {age} seconds old, the goal's window is {window}.");
+        let detail = format!("The click was {age} s old, the goal's window is {window} s.");
         return Err(Refusal::new(Code::ClickExpired, detail).fact("age_seconds", age).fact("window_seconds", window));
     }
     if age < 0 {
-        let detail = format!("The event is {} seconds older than the click.", -age);
+        let detail = format!("The event is {} s older than the click.", -age);
         let (event, clicked) = (report.event_time.to_string(), click.minted_at().to_string());
         let refusal = Refusal::new(Code::ConversionPrecedesClick, detail);
         return Err(refusal.fact("event_time", event).fact("clicked_at", clicked));
@@ -241,23 +243,36 @@ fn check_windows(report: &Report, goal: &GoalRules, click: ClickId, received_at:
     let delay = received_at.seconds_since(report.event_time);
     let longest = goal.reporting_delay_seconds;
     if delay > longest {
-        let detail = format!("Reported {delay} seconds after the event, the goal allows {longest}.");
+        let detail = format!("Reported {delay} s after the event, the goal allows {longest} s.");
         let refusal = Refusal::new(Code::ReportingDelayExceeded, detail);
         return Err(refusal.fact("delay_seconds", delay).fact("longest_seconds", longest));
     }
     Ok(())
 }
 
-fn earlier(report: &Report, click: &GenuineClick<'_>, facts: &Facts) -> Result<Option<Previous>, Refusal> {
-    let Some(previous) = facts.same_key.as_ref().or(facts.same_order.as_ref()) else { return Ok(None) };
-    if previous.click_id != Some(click.id) {
-        let refusal = Refusal::of(Code::OrderAttributedElsewhere);
-        return Err(refusal.fact("conversion_id", previous.id.to_string()));
+/// The conversion of the same click or order, for the same money.
+fn repeated(report: &Report, facts: &Facts) -> Option<Previous> {
+    let click = genuine_click(facts).ok()?;
+    let previous = earlier(facts)?;
+    let is_same = previous.click_id == Some(click.id)
+        && (previous.amount, previous.currency) == (report.amount, report.amount.and(report.currency));
+    is_same.then(|| previous.clone())
+}
+
+fn earlier(facts: &Facts) -> Option<&Previous> {
+    facts.same_key.as_ref().or(facts.same_order.as_ref())
+}
+
+/// Refuses what contradicts a conversion that is there.
+fn check_earlier(report: &Report, click: &GenuineClick<'_>, facts: &Facts) -> Result<(), Refusal> {
+    match earlier(facts) {
+        None => Ok(()),
+        Some(previous) if previous.click_id == Some(click.id) => Err(conflict(report, previous)),
+        Some(previous) => {
+            let refusal = Refusal::of(Code::OrderAttributedElsewhere);
+            Err(refusal.fact("conversion_id", previous.id.to_string()))
+        }
     }
-    if (previous.amount, previous.currency) == (report.amount, report.amount.and(report.currency)) {
-        return Ok(Some(previous.clone()));
-    }
-    Err(conflict(report, previous))
 }
 
 fn conflict(report: &Report, previous: &Previous) -> Refusal {

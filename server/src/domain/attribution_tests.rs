@@ -406,6 +406,21 @@ fn the_same_again_is_a_duplicate_wherever_the_first_one_stands_now() {
 }
 
 #[test]
+fn the_same_again_is_a_duplicate_whatever_has_changed_since() {
+    let changes: [fn(&mut Report, &mut Facts); 4] = [
+        |_, facts| facts.goals[0].status = Status::Paused,
+        |_, facts| facts.goals[0].click_window_seconds = 1,
+        |report, _| report.event_time = CLICKED.plus_seconds(31 * DAY),
+        |_, facts| facts.received_at = CLICKED.plus_seconds(190 * DAY),
+    ];
+    for change in changes {
+        let (mut report, mut facts) = (sale(), Facts { same_key: Some(first(None, None)), ..facts() });
+        change(&mut report, &mut facts);
+        assert_eq!(again(&report, &facts), first(None, None));
+    }
+}
+
+#[test]
 fn another_amount_or_currency_conflicts_and_both_are_told() {
     let euros = || first(Some(Micros(49_900_000)), currency("EUR"));
     for (previous, report, counted, received) in [

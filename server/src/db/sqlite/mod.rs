@@ -55,7 +55,7 @@ pub fn snapshot<T>(conn: &mut Conn, operation: impl FnOnce(&mut Conn) -> Result<
     conn.transaction(operation)
 }
 
-/// Applies the migrations that are missing.
+/// Applies the migrations that are missing; several processes at once wait for each other.
 pub fn migrate(conn: &mut Conn) -> Result<Vec<String>> {
-    super::run_migrations(conn, MIGRATIONS)
+    transaction(conn, |conn| super::run_migrations(conn, MIGRATIONS))
 }

@@ -125,9 +125,9 @@ pub async fn create_signing_key(
         revoked_at: None,
     };
     let row = db_write!(&state.store, |queries, conn| {
-        for name in &advertisers {
+        for (position, name) in advertisers.iter().enumerate() {
             let advertiser = queries::advertisers::find(conn, &caller.partner, name)?;
-            row.advertiser_ids.0.push(named(advertiser, "/advertiser_ids")?.id);
+            row.advertiser_ids.0.push(named(advertiser, &format!("/advertiser_ids/{position}"))?.id);
         }
         queries::signing_keys::insert(conn, &row)?;
         Ok::<_, Error>(row)

@@ -1,0 +1,8 @@
+//! The server's program, built beside the tests, which start and kill it.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tallyback_server::cli::run().await
+}

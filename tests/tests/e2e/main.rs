@@ -1,0 +1,22 @@
+//! The server through its public door, on SQLite or, with `TEST_DATABASE_URL`, on PostgreSQL.
+
+use std::path::Path;
+
+mod attribution;
+mod clicks;
+mod https;
+mod journey;
+mod lists;
+mod postback_forms;
+mod restarts;
+mod set_up;
+mod signatures;
+mod storms;
+mod tables;
+mod tenants;
+mod program;
+
+/// The server's program.
+fn tallyback() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_tallyback-under-test"))
+}
