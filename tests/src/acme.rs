@@ -71,7 +71,11 @@ impl Acme {
     /// The back end's SDK client.
     pub fn sdk(&self) -> Client {
         let signer = self.signer();
-        Client::builder(&self.agency.base_url).key_id(signer.key_id).signing_secret(signer.secret).build().unwrap()
+        Client::builder(&self.agency.base_url)
+            .key_id(signer.key_id)
+            .signing_secret(signer.secret)
+            .build()
+            .unwrap()
     }
 
     /// Reports a conversion as JSON, signed now.

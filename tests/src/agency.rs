@@ -26,7 +26,8 @@ impl Agency {
 
     /// Sends a request with the API key.
     pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
-        let request = self.client.request(method, format!("{}{path}", self.base_url)).bearer_auth(&self.api_key);
+        let request =
+            self.client.request(method, format!("{}{path}", self.base_url)).bearer_auth(&self.api_key);
         Answer::to(match body {
             Some(body) => request.json(&body),
             None => request,

@@ -71,7 +71,9 @@ impl TestApp {
 
     /// A new partner with an API key.
     pub async fn agency(&self) -> Agency {
-        let made = operator::create_partner(&self.store, &self.clock, &Name::parse("Agency").unwrap()).await.unwrap();
+        let made = operator::create_partner(&self.store, &self.clock, &Name::parse("Agency").unwrap())
+            .await
+            .unwrap();
         Agency::new(&self.base_url, &made.id.to_string(), made.api_key.reveal())
     }
 

@@ -90,7 +90,8 @@ impl Process {
 
     /// Makes a partner from the command line, as the operator does.
     pub async fn agency(&self, database: &TestDatabase) -> Agency {
-        let mut args = vec!["partner".into(), "create".into(), "--json".into(), "--name".into(), "Agency".into()];
+        let mut args =
+            vec!["partner".into(), "create".into(), "--json".into(), "--name".into(), "Agency".into()];
         args.extend(arguments(database));
         let ended = run(&self.program, &args, &[]).await;
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);

@@ -78,8 +78,12 @@ fn the_document_is_valid_openapi() {
     let vendored = |name: &str| read_json(&format!("tests/vendor/openapi-3.1/{name}.json"));
     let registry = Registry::new()
         .add("https://spec.openapis.org/oas/3.1/schema/2022-10-07", vendored("schema"))
-        .and_then(|registry| registry.add("https://spec.openapis.org/oas/3.1/dialect/base", vendored("dialect/base")))
-        .and_then(|registry| registry.add("https://spec.openapis.org/oas/3.1/meta/base", vendored("meta/base")))
+        .and_then(|registry| {
+            registry.add("https://spec.openapis.org/oas/3.1/dialect/base", vendored("dialect/base"))
+        })
+        .and_then(|registry| {
+            registry.add("https://spec.openapis.org/oas/3.1/meta/base", vendored("meta/base"))
+        })
         .and_then(|registry| registry.prepare())
         .unwrap();
     // Schema Objects are checked against the dialect: the anchor gets the meaning that the dialect gives it.
@@ -92,7 +96,9 @@ fn the_document_is_valid_openapi() {
         }
     });
     let validator = jsonschema::options().with_registry(&registry).offline().build(&schema).unwrap();
-    assert_none(validator.iter_errors(&document()).map(|error| format!("{}: {error}", error.instance_path())));
+    assert_none(
+        validator.iter_errors(&document()).map(|error| format!("{}: {error}", error.instance_path())),
+    );
 
     let mut wrong = document();
     wrong["components"]["schemas"]["Problem"]["type"] = json!("nonsense");
@@ -137,7 +143,8 @@ fn each_reference(value: &Value, visit: &mut impl FnMut(&str)) {
 #[test]
 fn every_operation_says_what_it_is() {
     let document = document();
-    let tags: BTreeSet<_> = document["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str()).collect();
+    let tags: BTreeSet<_> =
+        document["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str()).collect();
     let mut faults = Vec::new();
     for (name, operation) in operations(&document) {
         let is_name = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
@@ -148,7 +155,10 @@ fn every_operation_says_what_it_is() {
             (is_name, "an operationId"),
             (has_tag, "one tag that is described"),
             (has_text(&operation["summary"]) && is_short, "a summary of at most 120 characters"),
-            (operation["description"].is_null() || has_text(&operation["description"]), "a description with words"),
+            (
+                operation["description"].is_null() || has_text(&operation["description"]),
+                "a description with words",
+            ),
             (operation["security"].is_array(), "a word on authentication"),
         ] {
             faults.extend((!is_met).then(|| format!("{name} needs {wanted}")));
@@ -184,7 +194,9 @@ fn every_json_body_has_an_example_that_fits() {
             let validator = validator(&document, &content["schema"]);
             for example in examples {
                 let errors = validator.iter_errors(example);
-                faults.extend(errors.map(|error| format!("{name}: {body}: {}: {error}", error.instance_path())));
+                faults.extend(
+                    errors.map(|error| format!("{name}: {body}: {}: {error}", error.instance_path())),
+                );
             }
         }
     }
@@ -210,8 +222,12 @@ fn every_operation_documents_its_problems() {
         let codes = codes(&operation);
         faults.extend(codes.difference(&known).map(|word| format!("{name}: `{word}` is not a code")));
         let problems = contents(&operation).into_iter().filter(|(body, _)| body.ends_with("problem+json"));
-        let documented: BTreeSet<_> = problems.flat_map(|(_, content)| examples(content)).collect::<Vec<_>>()
-            .into_iter().filter_map(|example| example["code"].as_str()).collect();
+        let documented: BTreeSet<_> = problems
+            .flat_map(|(_, content)| examples(content))
+            .collect::<Vec<_>>()
+            .into_iter()
+            .filter_map(|example| example["code"].as_str())
+            .collect();
         if documented.is_empty() {
             faults.push(format!("{name} documents no problem"));
         }

@@ -58,7 +58,8 @@ async fn outcomes() -> HttpResponse {
 }
 
 async fn script() -> Result<HttpResponse, Error> {
-    let script = SCRIPT.clone().ok_or_else(|| Error::Internal("the script of the reference is missing".into()))?;
+    let script =
+        SCRIPT.clone().ok_or_else(|| Error::Internal("the script of the reference is missing".into()))?;
     Ok(HttpResponse::Ok()
         .content_type("text/javascript; charset=utf-8")
         .insert_header((CACHE_CONTROL, "public, max-age=86400"))

@@ -127,7 +127,10 @@ fn words<T: ToString>(description: &str, all: &[T]) -> ObjectBuilder {
 fn problem() -> ObjectBuilder {
     ObjectBuilder::new()
         .description(Some("A problem document (RFC 9457). Some codes add members of their own."))
-        .property("type", text("Where the code is explained: `/docs/outcomes#` and the code.").format(uri_reference()))
+        .property(
+            "type",
+            text("Where the code is explained: `/docs/outcomes#` and the code.").format(uri_reference()),
+        )
         .property("title", text("What the code means; the same for every occurrence."))
         .property("status", whole_number("The HTTP status."))
         .property("detail", text("What is wrong with this request."))
@@ -148,7 +151,9 @@ fn postback_answer() -> ObjectBuilder {
         .item(reference::<ConversionStatus>())
         .item(whole_number("The HTTP status of a refusal."))
         .item(ObjectBuilder::new().schema_type(Type::Null))
-        .description(Some("Where the conversion stands; null where there is none. In a refusal, the HTTP status."));
+        .description(Some(
+            "Where the conversion stands; null where there is none. In a refusal, the HTTP status.",
+        ));
     ObjectBuilder::new()
         .description(Some(
             "The answer to a postback. A refusal is a problem document at the same time. \
@@ -160,7 +165,10 @@ fn postback_answer() -> ObjectBuilder {
         .property("postback_id", or_null(reference::<PostbackId>(), "The line of the postback log."))
         .property(
             "conversion_id",
-            or_null(reference::<ConversionId>(), "The conversion: the new one, or the first one of a repetition."),
+            or_null(
+                reference::<ConversionId>(),
+                "The conversion: the new one, or the first one of a repetition.",
+            ),
         )
         .property("status", standing)
         .property("hold_until", or_null(reference::<Timestamp>(), "When the hold ends."))
@@ -242,7 +250,10 @@ mod tests {
 
     #[test]
     fn the_id_of_the_examples_is_an_id() {
-        assert_eq!(AdvertiserId::parse(&example_id::<AdvertiserId>()).unwrap().to_string(), example_id::<AdvertiserId>());
+        assert_eq!(
+            AdvertiserId::parse(&example_id::<AdvertiserId>()).unwrap().to_string(),
+            example_id::<AdvertiserId>()
+        );
     }
 
     #[test]

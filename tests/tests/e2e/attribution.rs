@@ -71,8 +71,13 @@ async fn a_click_expires_with_the_goals_window() {
     app.clock.advance(30 * DAY);
     acme.report_at(app.clock.now().seconds(), sale(&in_time, "A-1")).await.expect(201);
     app.clock.advance(1);
-    let problem = acme.report_at(app.clock.now().seconds(), sale(&late, "A-2")).await.refused(410, "click_expired");
-    assert_eq!((&problem["window_seconds"], &problem["age_seconds"]), (&json!(30 * DAY), &json!(30 * DAY + 1)), "{problem:#}");
+    let problem =
+        acme.report_at(app.clock.now().seconds(), sale(&late, "A-2")).await.refused(410, "click_expired");
+    assert_eq!(
+        (&problem["window_seconds"], &problem["age_seconds"]),
+        (&json!(30 * DAY), &json!(30 * DAY + 1)),
+        "{problem:#}"
+    );
     // The event counts, not the report: this one happened in time.
     let mut reported_late = sale(&late, "A-2");
     reported_late["event_time"] = json!(app.clock.now().seconds() - DAY);
@@ -108,7 +113,10 @@ async fn a_report_may_come_late_but_not_for_ever() {
     let mut body = sale(&click_id, "A-1");
     body["event_time"] = json!(app.clock.now().seconds());
     app.clock.advance(120 * DAY + 1);
-    let problem = acme.report_at(app.clock.now().seconds(), body.clone()).await.refused(422, "reporting_delay_exceeded");
+    let problem = acme
+        .report_at(app.clock.now().seconds(), body.clone())
+        .await
+        .refused(422, "reporting_delay_exceeded");
     assert_eq!(problem["longest_seconds"], 120 * DAY);
     app.clock.advance(-1);
     acme.report_at(app.clock.now().seconds(), body).await.expect(201);
@@ -124,7 +132,11 @@ async fn a_goal_is_named_byte_for_byte() {
         let mut body = sale(&click_id, "A-1");
         body["goal"] = json!(name);
         let problem = acme.report(body).await.refused(422, "goal_mismatch");
-        assert_eq!((&problem["nearest"][0], &problem["retry"]), (&json!("purchase"), &json!("after_fix")), "{problem:#}");
+        assert_eq!(
+            (&problem["nearest"][0], &problem["retry"]),
+            (&json!("purchase"), &json!("after_fix")),
+            "{problem:#}"
+        );
     }
     let path = format!("/v1/goals/{}", acme.goal["id"].as_str().unwrap());
     acme.agency.patch(&path, json!({"status": "paused"})).await.expect(200);
@@ -137,14 +149,23 @@ async fn a_goal_is_named_byte_for_byte() {
 async fn once_per_click_or_per_order() {
     let app = TestApp::start().await;
     let acme = app.acme().await;
-    let lead = acme.goal(json!({"event_name": "lead", "payout": {"type": "fixed", "amount": "2.50"}, "currency": "EUR"})).await;
+    let lead = acme
+        .goal(json!({"event_name": "lead", "payout": {"type": "fixed", "amount": "2.50"}, "currency": "EUR"}))
+        .await;
     let (one, two) = (acme.click().await, acme.click().await);
     let first = acme.report(json!({"goal": "lead", "click_id": one})).await.expect(201);
     let again = acme.report(json!({"goal": "lead", "click_id": one})).await.expect(200);
     assert_eq!((&again["code"], &again["conversion_id"]), (&json!("duplicate"), &first["conversion_id"]));
     acme.report(json!({"goal": "lead", "click_id": two})).await.expect(201);
-    let row = acme.agency.get(&format!("/v1/conversions/{}", first["conversion_id"].as_str().unwrap())).await.expect(200);
-    assert_eq!((&row["goal_id"], &row["payout"], &row["currency"]), (&lead["id"], &json!("2.50"), &json!("EUR")));
+    let row = acme
+        .agency
+        .get(&format!("/v1/conversions/{}", first["conversion_id"].as_str().unwrap()))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&row["goal_id"], &row["payout"], &row["currency"]),
+        (&lead["id"], &json!("2.50"), &json!("EUR"))
+    );
 
     acme.report(sale(&one, "A-1")).await.expect(201);
     acme.report(sale(&one, "A-2")).await.expect(201);
@@ -168,15 +189,35 @@ async fn money_is_exact() {
     let report = async |order: &str, amount: Value, currency: Value| {
         acme.report(json!({"goal": "any", "click_id": click_id, "order_id": order, "amount": amount, "currency": currency})).await
     };
-    for (amount, currency) in [("0.1", "EUR"), ("0.2", "EUR"), ("1200", "JPY"), ("1.234", "KWD"), ("0", "EUR"), ("0.0001", "EUR")] {
+    for (amount, currency) in
+        [("0.1", "EUR"), ("0.2", "EUR"), ("1200", "JPY"), ("1.234", "KWD"), ("0", "EUR"), ("0.0001", "EUR")]
+    {
         let made = report(&format!("{amount}{currency}"), json!(amount), json!(currency)).await.expect(201);
         let path = format!("/v1/conversions/{}", made["conversion_id"].as_str().unwrap());
         let row = acme.agency.get(&path).await.expect(200);
-        let same = |name: &str| row[name].as_str().unwrap().parse::<f64>().unwrap() == amount.parse::<f64>().unwrap();
+        let same = |name: &str| {
+            row[name].as_str().unwrap().parse::<f64>().unwrap() == amount.parse::<f64>().unwrap()
+        };
         assert!(same("amount") && same("payout") && same("revenue"), "{row:#}");
         assert_eq!(row["currency"], currency);
     }
-    for amount in ["-1", "1,5", "1.234,5", "1e3", "NaN", "inf", "0.00001", "+1", " 1", "1 ", "1.", ".5", "999999999999999999999999", "0x10", "١"] {
+    for amount in [
+        "-1",
+        "1,5",
+        "1.234,5",
+        "1e3",
+        "NaN",
+        "inf",
+        "0.00001",
+        "+1",
+        " 1",
+        "1 ",
+        "1.",
+        ".5",
+        "999999999999999999999999",
+        "0x10",
+        "١",
+    ] {
         report("bad", json!(amount), json!("EUR")).await.refused(422, "amount_invalid");
     }
     for currency in ["EU", "EURO", "XXX", "ZZZ", "12"] {
@@ -200,7 +241,11 @@ async fn a_hold_ends_by_itself() {
         acme.goal(json!({"event_name": name, "hold_seconds": DAY, "hold_end": hold_end})).await;
     }
     let click_id = acme.click().await;
-    let report = async |goal: &str| acme.report_at(app.clock.now().seconds(), json!({"goal": goal, "click_id": click_id})).await.expect(202);
+    let report = async |goal: &str| {
+        acme.report_at(app.clock.now().seconds(), json!({"goal": goal, "click_id": click_id}))
+            .await
+            .expect(202)
+    };
     let (trial, sample) = (report("trial").await, report("sample").await);
     assert_eq!((&trial["code"], &trial["status"]), (&json!("accepted_on_hold"), &json!("on_hold")));
     assert!(trial["hold_until"].is_string());
@@ -219,7 +264,11 @@ async fn a_hold_ends_by_itself() {
     app.clock.advance(3_600);
     let report = acme.agency.report_until("", "/totals/conversions/approved", json!(1)).await;
     let counts = &report["totals"]["conversions"];
-    assert_eq!((&counts["rejected"], &counts["on_hold"], &counts["total"]), (&json!(1), &json!(0), &json!(1)), "{report:#}");
+    assert_eq!(
+        (&counts["rejected"], &counts["on_hold"], &counts["total"]),
+        (&json!(1), &json!(0), &json!(1)),
+        "{report:#}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -234,10 +283,15 @@ async fn what_needs_a_decision_is_pending_and_says_why() {
     let path = format!("/v1/campaigns/{}", acme.campaign["id"].as_str().unwrap());
     acme.agency.patch(&path, json!({"status": "paused"})).await.expect(200);
     let paused = acme.report(sale(&click_id, "A-1")).await.expect(202);
-    assert_eq!((&paused["code"], &paused["flags"]), (&json!("accepted_pending"), &json!(["campaign_paused"])));
+    assert_eq!(
+        (&paused["code"], &paused["flags"]),
+        (&json!("accepted_pending"), &json!(["campaign_paused"]))
+    );
     acme.agency.patch(&path, json!({"status": "active"})).await.expect(200);
 
-    let robot = tallyback_tests::client().get(acme.click_url()).header("user-agent", "Googlebot/2.1 (+http://www.google.com/bot.html)");
+    let robot = tallyback_tests::client()
+        .get(acme.click_url())
+        .header("user-agent", "Googlebot/2.1 (+http://www.google.com/bot.html)");
     let robot = tallyback_tests::Visit::of(tallyback_tests::Answer::to(robot).await).click_id();
     let by_robot = acme.report(sale(&robot, "A-2")).await.expect(202);
     assert_eq!(by_robot["flags"], json!(["bot_click"]));
@@ -275,7 +329,10 @@ async fn a_dry_run_records_a_line_of_the_log_alone() {
     let answer = acme.report(body).await.expect(200);
     assert_eq!((&answer["code"], &answer["conversion_id"]), (&json!("validated"), &Value::Null));
     assert_eq!(conversions(&acme).await, 0);
-    assert_eq!(acme.sdk().validate(&Acme::sale(&click_id, "A-1")).await.unwrap().outcome, tallyback::Outcome::Validated);
+    assert_eq!(
+        acme.sdk().validate(&Acme::sale(&click_id, "A-1")).await.unwrap().outcome,
+        tallyback::Outcome::Validated
+    );
     let lines = acme.agency.all("/v1/postbacks?code=validated").await;
     assert_eq!(lines.len(), 2);
     acme.report(sale(&click_id, "A-1")).await.expect(201);

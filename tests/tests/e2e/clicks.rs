@@ -32,20 +32,34 @@ async fn macros_are_filled_in_and_encoded() {
                    &lang={language}&g={gclid}&none={country}&day={date}&t={timestamp}#top";
     let url = link(&acme, json!({"landing_url": landing, "publisher_id": acme.publisher["id"]})).await;
     let query = "sub1=a%20b%26c&aff_sub2=x-y&source_id=feed&ext_click_id=E1&site=blog.example&gclid=G1";
-    let seen = fetch(Method::GET, &format!("{url}?{query}"), &[("user-agent", BROWSER), ("accept-language", "de-DE,de;q=0.9")]).await;
+    let seen = fetch(
+        Method::GET,
+        &format!("{url}?{query}"),
+        &[("user-agent", BROWSER), ("accept-language", "de-DE,de;q=0.9")],
+    )
+    .await;
     let location = seen.location();
     let text = |name: &str| parameter(&location, name).unwrap_or_else(|| panic!("{name}: {location}"));
-    assert!(location.starts_with(&format!("https://shop.example/{}/p?c=", acme.campaign["id"].as_str().unwrap())), "{location}");
+    assert!(
+        location.starts_with(&format!("https://shop.example/{}/p?c=", acme.campaign["id"].as_str().unwrap())),
+        "{location}"
+    );
     assert!(location.ends_with("#top") && location.contains("s=a%20b%26c&raw=x-y&"), "{location}");
     assert!(!location.contains("kcid"), "the template has the click id already: {location}");
     assert_eq!(text("a"), acme.advertiser["id"]);
     assert_eq!(text("p"), acme.publisher["id"]);
-    assert_eq!((text("s"), text("src"), text("e"), text("site")), ("a b&c".into(), "feed".into(), "E1".into(), "blog.example".into()));
+    assert_eq!(
+        (text("s"), text("src"), text("e"), text("site")),
+        ("a b&c".into(), "feed".into(), "E1".into(), "blog.example".into())
+    );
     assert_eq!((text("os"), text("b"), text("d")), ("Linux".into(), "Chrome".into(), "desktop".into()));
     assert_eq!((text("g"), text("none"), text("day").len()), ("G1".into(), String::new(), 10));
     assert!(text("lang").starts_with("de"), "{location}");
     let click = stored(&acme, &text("c")).await;
-    assert_eq!((&click["site"], &click["source_id"], &click["ext_click_id"]), (&json!("blog.example"), &json!("feed"), &json!("E1")));
+    assert_eq!(
+        (&click["site"], &click["source_id"], &click["ext_click_id"]),
+        (&json!("blog.example"), &json!("feed"), &json!("E1"))
+    );
     assert_eq!(click["parameters"], json!({"sub1": "a b&c", "sub2": "x-y", "gclid": "G1"}));
 }
 
@@ -67,7 +81,10 @@ async fn a_deep_link_goes_to_the_advertisers_hosts_alone() {
     let app = TestApp::start().await;
     let acme = app.acme().await;
     let path = format!("/v1/advertisers/{}", acme.advertiser["id"].as_str().unwrap());
-    acme.agency.patch(&path, json!({"deep_link_hosts": ["shop.example", "*.shop.example"]})).await.expect(200);
+    acme.agency
+        .patch(&path, json!({"deep_link_hosts": ["shop.example", "*.shop.example"]}))
+        .await
+        .expect(200);
     let allowed = link(&acme, json!({"deep_links": "allowed"})).await;
     let refused = acme.click_url();
 
@@ -78,16 +95,34 @@ async fn a_deep_link_goes_to_the_advertisers_hosts_alone() {
         assert_eq!(stored(&acme, &seen.click_id()).await["flags"], json!([]));
     }
     for evil in [
-        "https://evil.example", "https://evil.example/", "javascript:alert(1)", "data:text/html,x", "//evil.example",
-        "/\\evil.example", "https:evil.example", "https://shop.example.evil.example", "https://shop.example@evil.example/",
-        "https://evil.example/.shop.example", "https://shop.example\\@evil.example", "ht\ttps://evil.example", "https://evil.example#shop.example",
-        "https://xn--shp-0na.example", "http://user:pw@shop.example/", "https://shop.example:8443@evil.example", "https://shop.example\r\nset-cookie: a=b",
-        "", " ",
+        "https://evil.example",
+        "https://evil.example/",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "//evil.example",
+        "/\\evil.example",
+        "https:evil.example",
+        "https://shop.example.evil.example",
+        "https://shop.example@evil.example/",
+        "https://evil.example/.shop.example",
+        "https://shop.example\\@evil.example",
+        "ht\ttps://evil.example",
+        "https://evil.example#shop.example",
+        "https://xn--shp-0na.example",
+        "http://user:pw@shop.example/",
+        "https://shop.example:8443@evil.example",
+        "https://shop.example\r\nset-cookie: a=b",
+        "",
+        " ",
     ] {
         for base in [&allowed, &refused] {
             let seen = client().get(with_parameter(base, "url", evil)).header(USER_AGENT, BROWSER);
             let seen = Visit::of(Answer::to(seen).await);
-            assert!(seen.location.as_deref().unwrap().starts_with("https://shop.example/sale?kcid="), "{evil}: {:?}", seen.location);
+            assert!(
+                seen.location.as_deref().unwrap().starts_with("https://shop.example/sale?kcid="),
+                "{evil}: {:?}",
+                seen.location
+            );
             assert!(seen.answer.header("set-cookie").is_none());
             let flags = stored(&acme, &seen.click_id()).await["flags"].clone();
             let wanted = if evil.trim().is_empty() { json!([]) } else { json!(["deep_link_refused"]) };
@@ -117,7 +152,9 @@ async fn an_unknown_link_is_a_neutral_404() {
     let app = TestApp::start().await;
     let acme = app.acme().await;
     let base = &app.base_url;
-    for link in ["zzzzzzz", "0000000", "x", "lnk_00000000000000000000000000", "..%2f", "%00", "a%0d%0aset-cookie:x"] {
+    for link in
+        ["zzzzzzz", "0000000", "x", "lnk_00000000000000000000000000", "..%2f", "%00", "a%0d%0aset-cookie:x"]
+    {
         let seen = visit(&format!("{base}/c/{link}?url=https://evil.example")).await;
         assert_eq!((seen.status, seen.location), (404, None), "{link}");
         assert_eq!(seen.answer.header("content-type"), Some("text/html; charset=utf-8"));
@@ -140,7 +177,11 @@ async fn what_is_paused_goes_to_the_nearest_fallback() {
     let seen = visit(&acme.click_url()).await;
     assert_eq!((seen.status, seen.location), (410, None));
     assert_eq!(seen.answer.header("content-type"), Some("text/html; charset=utf-8"));
-    for (path, fallback) in [(&advertiser, "https://three.example/"), (&campaign, "https://two.example/"), (&link, "https://one.example/")] {
+    for (path, fallback) in [
+        (&advertiser, "https://three.example/"),
+        (&campaign, "https://two.example/"),
+        (&link, "https://one.example/"),
+    ] {
         acme.agency.patch(path, json!({"fallback_url": fallback})).await.expect(200);
         let seen = visit(&acme.click_url()).await;
         assert!(seen.location.as_deref().unwrap().starts_with(fallback), "{:?}", seen.location);
@@ -163,7 +204,13 @@ async fn a_campaign_has_a_beginning_and_an_end() {
     let app = TestApp::at(0).await;
     let acme = app.acme().await;
     let path = format!("/v1/campaigns/{}", acme.campaign["id"].as_str().unwrap());
-    let at = |seconds: i64| Clock::fixed(tallyback_server::domain::time::Timestamp::from_micros(app.clock.now().micros() + seconds * 1_000_000)).now().to_string();
+    let at = |seconds: i64| {
+        Clock::fixed(tallyback_server::domain::time::Timestamp::from_micros(
+            app.clock.now().micros() + seconds * 1_000_000,
+        ))
+        .now()
+        .to_string()
+    };
     acme.agency.patch(&path, json!({"starts_at": at(60), "ends_at": at(120)})).await.expect(200);
     assert_eq!(visit(&acme.click_url()).await.status, 410);
     app.clock.advance(60);
@@ -184,8 +231,14 @@ async fn machines_are_told_from_people() {
     for (headers, class) in [
         (vec![("user-agent", BROWSER)], "human"),
         (vec![("user-agent", phone)], "human"),
-        (vec![("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)")], "bot"),
-        (vec![("user-agent", "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)")], "bot"),
+        (
+            vec![("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)")],
+            "bot",
+        ),
+        (
+            vec![("user-agent", "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)")],
+            "bot",
+        ),
         (vec![("user-agent", "WhatsApp/2.23.20.0")], "bot"),
         (vec![("user-agent", BROWSER), ("sec-purpose", "prefetch;prerender")], "prefetch"),
     ] {
@@ -193,8 +246,12 @@ async fn machines_are_told_from_people() {
         assert_eq!(stored(&acme, &seen.click_id()).await["class"], class, "{headers:?}");
     }
     let report = acme.agency.report_until("", "/totals/clicks", json!(2)).await;
-    assert_eq!((&report["totals"]["bot_clicks"], &report["totals"]["prefetch_clicks"]), (&json!(3), &json!(1)));
-    let phones = acme.agency.all("/v1/clicks").await.iter().filter(|click| click["device_type"] == "mobile").count();
+    assert_eq!(
+        (&report["totals"]["bot_clicks"], &report["totals"]["prefetch_clicks"]),
+        (&json!(3), &json!(1))
+    );
+    let phones =
+        acme.agency.all("/v1/clicks").await.iter().filter(|click| click["device_type"] == "mobile").count();
     assert_eq!(phones, 1);
 }
 
@@ -203,14 +260,28 @@ async fn parameters_are_bounded_and_cannot_inject() {
     let app = TestApp::start().await;
     let acme = app.acme().await;
     let long = "é".repeat(400);
-    let seen = Visit::of(Answer::to(client().get(with_parameter(&acme.click_url(), "sub1", &long)).header(USER_AGENT, BROWSER)).await);
+    let seen = Visit::of(
+        Answer::to(
+            client().get(with_parameter(&acme.click_url(), "sub1", &long)).header(USER_AGENT, BROWSER),
+        )
+        .await,
+    );
     let click = stored(&acme, &seen.click_id()).await;
     let kept = click["parameters"]["sub1"].as_str().unwrap();
     assert!(kept.len() <= 500 && long.starts_with(kept), "{} bytes", kept.len());
     assert_eq!(click["flags"], json!(["cut:sub1"]));
 
     let landing = link(&acme, json!({"landing_url": "https://shop.example/?s={sub1}&r={!sub2}"})).await;
-    for value in ["a%0d%0aset-cookie:%20x=1", "%00", "%ff%fe", "%E2%80%AE", "a#b", "%2523", "{click_id}", "%7Bclick_id%7D"] {
+    for value in [
+        "a%0d%0aset-cookie:%20x=1",
+        "%00",
+        "%ff%fe",
+        "%E2%80%AE",
+        "a#b",
+        "%2523",
+        "{click_id}",
+        "%7Bclick_id%7D",
+    ] {
         let seen = visit(&format!("{landing}?sub1={value}&sub2={value}&sub1=again&unknown=1")).await;
         assert_eq!(seen.status, 302, "{value}");
         assert!(seen.answer.header("set-cookie").is_none(), "{value}");

@@ -21,7 +21,8 @@ fn authority() -> Authority {
 /// Writes a certificate for `localhost` and its key.
 fn issue(authority: &Authority, folder: &Path) {
     let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, authority).unwrap();
+    let certificate =
+        CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, authority).unwrap();
     fs::write(folder.join("cert.pem"), certificate.pem()).unwrap();
     fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
 }
@@ -89,7 +90,12 @@ async fn a_certificate_is_read_again_and_a_bad_one_is_not_taken() {
     assert!(status.success());
 
     fs::write(&key, "nonsense").unwrap();
-    let ended = run(tallyback(), &[&["serve", "--listen", "off"], &args[..]].concat(), &[("DATABASE_URL", &database.url), ("TALLYBACK_DATA_DIR", &path("data"))]).await;
+    let ended = run(
+        tallyback(),
+        &[&["serve", "--listen", "off"], &args[..]].concat(),
+        &[("DATABASE_URL", &database.url), ("TALLYBACK_DATA_DIR", &path("data"))],
+    )
+    .await;
     assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains("TALLYBACK_TLS_KEY"), "{}", ended.stderr);
 }

@@ -15,7 +15,10 @@ async fn a_click_becomes_a_conversion_and_a_line_of_the_report() {
     assert_eq!(seen.answer.text, "");
     assert!(seen.location.as_deref().unwrap().starts_with("https://shop.example/sale?kcid="));
     let click_id = seen.click_id();
-    assert!(click_id.len() <= 40 && click_id.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase()));
+    assert!(
+        click_id.len() <= 40
+            && click_id.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
+    );
 
     let recorded = acme.sdk().record(&Acme::sale(&click_id, "A-1")).await.unwrap();
     assert_eq!((recorded.outcome, recorded.status), (Outcome::Accepted, Some(ConversionStatus::Approved)));
@@ -54,7 +57,10 @@ async fn a_click_becomes_a_conversion_and_a_line_of_the_report() {
     assert_eq!((&report["totals"]["clicks"], &report["totals"]["conversion_rate"]), (&json!(1), &json!(1.0)));
     let money = &report["totals"]["money"][0];
     assert_eq!(money["currency"], "EUR");
-    assert_eq!((&money["amount"], &money["payout"], &money["revenue"]), (&json!("49.90"), &json!("4.99"), &json!("6.2375")));
+    assert_eq!(
+        (&money["amount"], &money["payout"], &money["revenue"]),
+        (&json!("49.90"), &json!("4.99"), &json!("6.2375"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +68,8 @@ async fn the_report_groups_by_every_dimension() {
     let app = TestApp::start().await;
     let acme = app.acme().await;
     let other = acme.agency.make("/v1/publishers", json!({"name": "Video channel"})).await;
-    let other_link = json!({"campaign_id": acme.campaign["id"], "publisher_id": other["id"], "name": "Video"});
+    let other_link =
+        json!({"campaign_id": acme.campaign["id"], "publisher_id": other["id"], "name": "Video"});
     let other_link = acme.agency.make("/v1/links", other_link).await;
     acme.click().await;
     acme.click().await;
@@ -76,8 +83,14 @@ async fn the_report_groups_by_every_dimension() {
         rows.iter().find(|row| &row["dimensions"]["publisher"] == id).unwrap().clone()
     };
     let (first, second) = (row(&acme.publisher["id"]), row(&other["id"]));
-    assert_eq!((&first["clicks"], &first["conversions"]["total"], &first["conversion_rate"]), (&json!(2), &json!(0), &json!(0.0)));
-    assert_eq!((&second["clicks"], &second["conversions"]["total"], &second["conversion_rate"]), (&json!(1), &json!(1), &json!(1.0)));
+    assert_eq!(
+        (&first["clicks"], &first["conversions"]["total"], &first["conversion_rate"]),
+        (&json!(2), &json!(0), &json!(0.0))
+    );
+    assert_eq!(
+        (&second["clicks"], &second["conversions"]["total"], &second["conversion_rate"]),
+        (&json!(1), &json!(1), &json!(1.0))
+    );
 
     for dimension in ["hour", "day", "advertiser", "campaign", "creative", "link", "publisher", "goal"] {
         let report = acme.agency.get(&format!("/v1/reports?dimensions={dimension}")).await.expect(200);
@@ -87,18 +100,29 @@ async fn the_report_groups_by_every_dimension() {
         assert_eq!((clicks, conversions), (3, 1), "{dimension}: {report:#}");
         assert!(rows.iter().all(|row| row["dimensions"].get(dimension).is_some()), "{dimension}: {report:#}");
     }
-    let all = acme.agency.get("/v1/reports?dimensions=day,advertiser,campaign,link,publisher").await.expect(200);
+    let all =
+        acme.agency.get("/v1/reports?dimensions=day,advertiser,campaign,link,publisher").await.expect(200);
     assert_eq!(all["rows"].as_array().unwrap().len(), 2, "{all:#}");
 
     let only = |name: &str, id: &serde_json::Value| format!("/v1/reports?{name}={}", id.as_str().unwrap());
     let narrowed = acme.agency.get(&only("link_id", &other_link["id"])).await.expect(200);
-    assert_eq!((&narrowed["totals"]["clicks"], &narrowed["totals"]["conversions"]["total"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        (&narrowed["totals"]["clicks"], &narrowed["totals"]["conversions"]["total"]),
+        (&json!(1), &json!(1))
+    );
     let narrowed = acme.agency.get(&only("publisher_id", &acme.publisher["id"])).await.expect(200);
-    assert_eq!((&narrowed["totals"]["clicks"], &narrowed["totals"]["conversions"]["total"]), (&json!(2), &json!(0)));
+    assert_eq!(
+        (&narrowed["totals"]["clicks"], &narrowed["totals"]["conversions"]["total"]),
+        (&json!(2), &json!(0))
+    );
 
     let past = acme.agency.get("/v1/reports?from=2020-01-01&to=2020-01-02").await.expect(200);
     assert_eq!((&past["rows"], &past["totals"]["clicks"]), (&json!([]), &json!(0)));
     assert_eq!(past["totals"]["conversion_rate"], json!(null));
-    let wrong = acme.agency.get("/v1/reports?dimensions=shoe,day,day&from=2026-13-01").await.refused(422, "validation_failed");
+    let wrong = acme
+        .agency
+        .get("/v1/reports?dimensions=shoe,day,day&from=2026-13-01")
+        .await
+        .refused(422, "validation_failed");
     assert!(wrong["errors"].as_array().unwrap().len() >= 2, "{wrong:#}");
 }

@@ -44,7 +44,10 @@ async fn a_cursor_belongs_to_one_list_of_one_partner() {
     }
     other.get(&format!("/v1/publishers?limit=1&cursor={cursor}")).await.refused(400, "cursor_invalid");
     agency.get(&format!("/v1/advertisers?limit=1&cursor={cursor}")).await.refused(400, "cursor_invalid");
-    agency.get(&format!("/v1/publishers?limit=1&status=active&cursor={cursor}")).await.refused(400, "cursor_invalid");
+    agency
+        .get(&format!("/v1/publishers?limit=1&status=active&cursor={cursor}"))
+        .await
+        .refused(400, "cursor_invalid");
     agency.get(&format!("/v1/publishers?limit=2&cursor={cursor}")).await.expect(200);
 }
 
@@ -72,8 +75,24 @@ async fn records_can_be_filtered() {
     }
     let id = |thing: &Value| thing["id"].as_str().unwrap().to_owned();
     for (list, filters) in [
-        ("clicks", vec![("advertiser_id", &acme.advertiser), ("campaign_id", &acme.campaign), ("link_id", &acme.link), ("publisher_id", &acme.publisher)]),
-        ("conversions", vec![("advertiser_id", &acme.advertiser), ("campaign_id", &acme.campaign), ("goal_id", &acme.goal), ("publisher_id", &acme.publisher)]),
+        (
+            "clicks",
+            vec![
+                ("advertiser_id", &acme.advertiser),
+                ("campaign_id", &acme.campaign),
+                ("link_id", &acme.link),
+                ("publisher_id", &acme.publisher),
+            ],
+        ),
+        (
+            "conversions",
+            vec![
+                ("advertiser_id", &acme.advertiser),
+                ("campaign_id", &acme.campaign),
+                ("goal_id", &acme.goal),
+                ("publisher_id", &acme.publisher),
+            ],
+        ),
         ("postbacks", vec![("advertiser_id", &acme.advertiser), ("goal_id", &acme.goal)]),
     ] {
         assert_eq!(acme.agency.all(&format!("/v1/{list}")).await.len(), 2, "{list}");

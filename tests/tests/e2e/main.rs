@@ -8,13 +8,13 @@ mod https;
 mod journey;
 mod lists;
 mod postback_forms;
+mod program;
 mod restarts;
 mod set_up;
 mod signatures;
 mod storms;
 mod tables;
 mod tenants;
-mod program;
 
 /// The server's program.
 fn tallyback() -> &'static Path {

@@ -17,19 +17,50 @@ async fn the_demo_shows_the_whole_way() {
     let database = TestDatabase::create().await;
     let told = with_database(&database, &["demo", "--exit", "--listen", "127.0.0.1:0"]).await;
     assert_eq!(told.code, Some(0), "{}", told.stderr);
-    for wanted in ["POST /v1/advertisers", "302 to https://", "accepted: cnv_", "duplicate: cnv_", "401 signature_invalid", "EUR", "docs_url", "api_key"] {
+    for wanted in [
+        "POST /v1/advertisers",
+        "302 to https://",
+        "accepted: cnv_",
+        "duplicate: cnv_",
+        "401 signature_invalid",
+        "EUR",
+        "docs_url",
+        "api_key",
+    ] {
         assert!(told.stdout.contains(wanted), "{wanted}: {}", told.stdout);
     }
     let facts = with_database(&database, &["demo", "--exit", "--json", "--listen", "127.0.0.1:0"]).await;
     assert_eq!((facts.code, facts.stdout.lines().count()), (Some(0), 1), "{} {}", facts.stdout, facts.stderr);
     let facts: Value = serde_json::from_str(&facts.stdout).unwrap();
-    for name in ["base_url", "api_key", "key_id", "signing_secret", "partner_id", "advertiser_id", "campaign_id", "publisher_id", "goal", "link_id", "click_url", "click_id", "conversion_id", "docs_url"] {
+    for name in [
+        "base_url",
+        "api_key",
+        "key_id",
+        "signing_secret",
+        "partner_id",
+        "advertiser_id",
+        "campaign_id",
+        "publisher_id",
+        "goal",
+        "link_id",
+        "click_url",
+        "click_id",
+        "conversion_id",
+        "docs_url",
+    ] {
         assert!(facts[name].as_str().is_some_and(|text| !text.is_empty()), "{name}: {facts:#}");
     }
 
     let server = Process::serve(tallyback(), &database, &[]).await;
-    let agency = Agency::new(&server.base_url, facts["partner_id"].as_str().unwrap(), facts["api_key"].as_str().unwrap());
-    let kept = agency.get(&format!("/v1/conversions/{}", facts["conversion_id"].as_str().unwrap())).await.expect(200);
+    let agency = Agency::new(
+        &server.base_url,
+        facts["partner_id"].as_str().unwrap(),
+        facts["api_key"].as_str().unwrap(),
+    );
+    let kept = agency
+        .get(&format!("/v1/conversions/{}", facts["conversion_id"].as_str().unwrap()))
+        .await
+        .expect(200);
     assert_eq!(kept["click_id"], facts["click_id"]);
     server.kill().await;
 }
@@ -39,7 +70,8 @@ async fn the_data_directory_is_the_owners_alone() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("deep/data");
     let text = data.display().to_string();
-    let made = run(tallyback(), &["partner", "create", "--name", "Agency"], &[("TALLYBACK_DATA_DIR", &text)]).await;
+    let made =
+        run(tallyback(), &["partner", "create", "--name", "Agency"], &[("TALLYBACK_DATA_DIR", &text)]).await;
     assert_eq!(made.code, Some(0), "{}", made.stderr);
     assert!(made.stdout.contains("prt_") && made.stdout.contains("tbk_"), "{}", made.stdout);
     let mode = |name: &str| fs::metadata(data.join(name)).unwrap().permissions().mode() & 0o777;
@@ -59,9 +91,14 @@ async fn migrate_says_what_it_did() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_servers_may_start_on_an_empty_database_at_once() {
     let database = TestDatabase::create().await;
-    let (one, two) = tokio::join!(Process::serve(tallyback(), &database, &[]), Process::serve(tallyback(), &database, &[]));
+    let (one, two) = tokio::join!(
+        Process::serve(tallyback(), &database, &[]),
+        Process::serve(tallyback(), &database, &[])
+    );
     for server in [one, two] {
-        assert!(client().get(format!("{}/readyz", server.base_url)).send().await.unwrap().status().is_success());
+        assert!(
+            client().get(format!("{}/readyz", server.base_url)).send().await.unwrap().status().is_success()
+        );
         server.kill().await;
     }
 }
@@ -82,7 +119,8 @@ async fn the_openapi_command_prints_what_the_server_serves() {
     let database = TestDatabase::create().await;
     let printed = run(tallyback(), &["openapi"], &[]).await;
     let server = Process::serve(tallyback(), &database, &[]).await;
-    let served = client().get(format!("{}/openapi.json", server.base_url)).send().await.unwrap().text().await.unwrap();
+    let served =
+        client().get(format!("{}/openapi.json", server.base_url)).send().await.unwrap().text().await.unwrap();
     let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap();
     assert_eq!(parse(&printed.stdout), parse(&served));
     server.kill().await;
@@ -123,7 +161,11 @@ async fn a_wrong_setting_is_one_sentence_that_names_it() {
         assert_eq!(ended.code, Some(2), "{name}={value}: {ended:?}");
         assert_eq!(ended.stderr.lines().count(), 1, "{name}={value}: {}", ended.stderr);
         let named = if name == "TALLYBACK_TLS_CERT" { "TALLYBACK_TLS_LISTEN" } else { name };
-        assert!(ended.stderr.contains(named) && !ended.stderr.contains("geheim"), "{name}={value}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains(named) && !ended.stderr.contains("geheim"),
+            "{name}={value}: {}",
+            ended.stderr
+        );
     }
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
@@ -131,7 +173,10 @@ async fn a_wrong_setting_is_one_sentence_that_names_it() {
     let ended = run(tallyback(), &["serve"], &[("TALLYBACK_DATA_DIR", &below)]).await;
     assert!(ended.code == Some(2) && ended.stderr.contains("TALLYBACK_DATA_DIR"), "{ended:?}");
     let flag = run(tallyback(), &["serve", "--shoe"], &[]).await;
-    assert!(flag.code == Some(2) && flag.stderr.contains("--shoe") && flag.stderr.lines().count() == 1, "{flag:?}");
+    assert!(
+        flag.code == Some(2) && flag.stderr.contains("--shoe") && flag.stderr.lines().count() == 1,
+        "{flag:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,7 +193,12 @@ async fn flags_come_before_the_environment() {
     let database = TestDatabase::create().await;
     let data = database.folder.path().join("data").display().to_string();
     let variables = [("DATABASE_URL", "mysql://wrong"), ("TALLYBACK_DATA_DIR", data.as_str())];
-    let made = run(tallyback(), &["partner", "create", "--name", "Agency", "--database-url", &database.url], &variables).await;
+    let made = run(
+        tallyback(),
+        &["partner", "create", "--name", "Agency", "--database-url", &database.url],
+        &variables,
+    )
+    .await;
     assert_eq!(made.code, Some(0), "{}", made.stderr);
 }
 

@@ -53,16 +53,23 @@ fn sdk(acme: &Acme) -> Client {
 fn load(acme: &Acme, known: &Arc<Acknowledged>, stop: &Arc<AtomicBool>) -> JoinSet<()> {
     let mut visitors = JoinSet::new();
     for _ in 0..VISITORS {
-        let (url, sdk, http, known, stop) = (acme.click_url(), sdk(acme), client(), known.clone(), stop.clone());
+        let (url, sdk, http, known, stop) =
+            (acme.click_url(), sdk(acme), client(), known.clone(), stop.clone());
         visitors.spawn(async move {
             while !stop.load(Ordering::Relaxed) {
-                let Ok(response) = http.get(&url).header("user-agent", BROWSER).send().await else { continue };
+                let Ok(response) = http.get(&url).header("user-agent", BROWSER).send().await else {
+                    continue;
+                };
                 let location = response.headers().get("location").and_then(|value| value.to_str().ok());
-                let Some(click_id) = location.and_then(|url| tallyback_tests::parameter(url, "kcid")) else { continue };
+                let Some(click_id) = location.and_then(|url| tallyback_tests::parameter(url, "kcid")) else {
+                    continue;
+                };
                 known.clicks.lock().unwrap().insert(click_id.clone());
                 let order = format!("A-{}", known.orders.fetch_add(1, Ordering::Relaxed));
                 match sdk.record(&Acme::sale(&click_id, &order)).await {
-                    Ok(recorded) => drop(known.conversions.lock().unwrap().insert(recorded.conversion_id.unwrap())),
+                    Ok(recorded) => {
+                        drop(known.conversions.lock().unwrap().insert(recorded.conversion_id.unwrap()))
+                    }
                     Err(_) => known.open.lock().unwrap().push((click_id, order)),
                 }
             }
@@ -98,12 +105,23 @@ async fn kill_9_loses_nothing_that_was_answered() {
     let stored = |rows: &[Value], name: &str| -> HashSet<String> {
         rows.iter().map(|row| row[name].as_str().unwrap().to_owned()).collect()
     };
-    let (clicks, conversions) = (acme.agency.all("/v1/clicks").await, acme.agency.all("/v1/conversions").await);
+    let (clicks, conversions) =
+        (acme.agency.all("/v1/clicks").await, acme.agency.all("/v1/conversions").await);
     let acknowledged = known.clicks.lock().unwrap().clone();
     let counted = known.conversions.lock().unwrap().clone();
     let missing = acknowledged.difference(&stored(&clicks, "click_id")).count();
-    println!("{ROUNDS} kills: {} clicks and {} conversions answered, {} sent again", acknowledged.len(), counted.len(), open.len());
-    assert!(acknowledged.len() > 100 && counted.len() > 100, "there was no load: {} {}", acknowledged.len(), counted.len());
+    println!(
+        "{ROUNDS} kills: {} clicks and {} conversions answered, {} sent again",
+        acknowledged.len(),
+        counted.len(),
+        open.len()
+    );
+    assert!(
+        acknowledged.len() > 100 && counted.len() > 100,
+        "there was no load: {} {}",
+        acknowledged.len(),
+        counted.len()
+    );
     assert_eq!(missing, 0, "clicks that were answered and are not there");
     assert_eq!(stored(&conversions, "id"), counted, "conversions");
     assert_eq!(stored(&conversions, "order_id").len(), conversions.len(), "no order twice");
@@ -156,13 +174,22 @@ async fn a_polite_stop_fails_no_request_and_loses_nothing() {
     server.signal("TERM").await;
     let began = std::time::Instant::now();
     let (status, log) = server.end().await;
-    assert!(status.success() && began.elapsed() < Duration::from_secs(25), "{status} after {:?}: {log}", began.elapsed());
+    assert!(
+        status.success() && began.elapsed() < Duration::from_secs(25),
+        "{status} after {:?}: {log}",
+        began.elapsed()
+    );
     visitors.join_all().await;
 
     let server = Process::serve(tallyback(), &database, &[]).await;
     let acme = moved(&acme, &server);
-    let stored: HashSet<String> =
-        acme.agency.all("/v1/clicks").await.iter().map(|row| row["click_id"].as_str().unwrap().to_owned()).collect();
+    let stored: HashSet<String> = acme
+        .agency
+        .all("/v1/clicks")
+        .await
+        .iter()
+        .map(|row| row["click_id"].as_str().unwrap().to_owned())
+        .collect();
     let answered = answered.lock().unwrap().clone();
     assert!(answered.iter().all(|id| stored.contains(id)));
     server.kill().await;

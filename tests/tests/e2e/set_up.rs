@@ -12,7 +12,10 @@ async fn every_resource_is_made_read_listed_changed_and_archived() {
     for (path, body) in [
         ("/v1/advertisers", json!({"name": "New"})),
         ("/v1/publishers", json!({"name": "New"})),
-        ("/v1/campaigns", json!({"name": "New", "advertiser_id": advertiser, "landing_url": "https://new.example/"})),
+        (
+            "/v1/campaigns",
+            json!({"name": "New", "advertiser_id": advertiser, "landing_url": "https://new.example/"}),
+        ),
         ("/v1/creatives", json!({"name": "New", "advertiser_id": advertiser})),
         ("/v1/links", json!({"name": "New", "campaign_id": campaign})),
         ("/v1/goals", json!({"name": "New", "event_name": "new", "advertiser_id": advertiser})),
@@ -21,14 +24,25 @@ async fn every_resource_is_made_read_listed_changed_and_archived() {
         body["external_id"] = json!("mine");
         let made = agency.make(path, body.clone()).await;
         let one = format!("{path}/{}", made["id"].as_str().unwrap());
-        assert_eq!((&made["status"], &made["external_id"], &made["name"]), (&json!("active"), &json!("mine"), &json!("New")));
+        assert_eq!(
+            (&made["status"], &made["external_id"], &made["name"]),
+            (&json!("active"), &json!("mine"), &json!("New"))
+        );
         assert_eq!(agency.get(&one).await.expect(200), made);
         assert_eq!(agency.get(&format!("{path}/ext:mine")).await.expect(200), made);
         assert_eq!(agency.all(path).await[0], made, "newest first");
         body["name"] = json!("Another");
-        let taken = if path == "/v1/goals" { vec!["external_id_taken", "event_name_taken"] } else { vec!["external_id_taken"] };
+        let taken = if path == "/v1/goals" {
+            vec!["external_id_taken", "event_name_taken"]
+        } else {
+            vec!["external_id_taken"]
+        };
         let refused = agency.post(path, body).await;
-        assert!(refused.status == 409 && taken.contains(&refused.body["code"].as_str().unwrap()), "{}", refused.text);
+        assert!(
+            refused.status == 409 && taken.contains(&refused.body["code"].as_str().unwrap()),
+            "{}",
+            refused.text
+        );
 
         let changed = agency.patch(&one, json!({"name": "Changed"})).await.expect(200);
         let mut wanted = made.clone();
@@ -56,8 +70,23 @@ async fn all_faults_are_told_at_once() {
         "hold_seconds": -1, "click_window_seconds": 0, "hold_end": "x", "default_status": "y", "external_id": "",
     });
     let problem = agency.post("/v1/goals", goal).await.refused(422, "validation_failed");
-    let pointers: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
-    for wanted in ["/event_name", "/count", "/payout", "/currency", "/hold_seconds", "/click_window_seconds", "/hold_end", "/default_status", "/external_id"] {
+    let pointers: Vec<_> = problem["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| error["pointer"].as_str().unwrap())
+        .collect();
+    for wanted in [
+        "/event_name",
+        "/count",
+        "/payout",
+        "/currency",
+        "/hold_seconds",
+        "/click_window_seconds",
+        "/hold_end",
+        "/default_status",
+        "/external_id",
+    ] {
         assert!(pointers.contains(&wanted), "{wanted}: {problem:#}");
     }
     let missing = agency.post("/v1/campaigns", json!({})).await.refused(422, "validation_failed");
@@ -69,9 +98,22 @@ async fn a_landing_page_is_a_web_page() {
     let app = TestApp::start().await;
     let acme = app.acme().await;
     for bad in [
-        "javascript:alert(1)", "data:text/html,x", "//shop.example", "shop.example", "ftp://shop.example", "https://", "https:///x",
-        "https://user:pw@shop.example/", "https://user@shop.example/", "https://shop.example/\r\nx", "https://{sub1}/", "https://shop.example{sub1}/",
-        "{sub1}://shop.example/", "https://shop.example/?x={shoe}", " https://shop.example", "",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "//shop.example",
+        "shop.example",
+        "ftp://shop.example",
+        "https://",
+        "https:///x",
+        "https://user:pw@shop.example/",
+        "https://user@shop.example/",
+        "https://shop.example/\r\nx",
+        "https://{sub1}/",
+        "https://shop.example{sub1}/",
+        "{sub1}://shop.example/",
+        "https://shop.example/?x={shoe}",
+        " https://shop.example",
+        "",
     ] {
         let body = json!({"advertiser_id": acme.advertiser["id"], "name": "x", "landing_url": bad});
         let problem = acme.agency.post("/v1/campaigns", body).await.refused(422, "validation_failed");
@@ -87,16 +129,30 @@ async fn bodies_are_json_objects_of_known_fields() {
         let request = client().post(format!("{}/v1/advertisers", app.base_url)).bearer_auth(&agency.api_key);
         Answer::to(request.header(CONTENT_TYPE, content_type).body(body)).await
     };
-    for body in ["", "{", "[]", "null", "{\"name\": 1}", "{\"name\":\"a\",\"name\":\"b\"}", "{\"shoe\": 1}", "{\"name\":\"\\ud800\"}", &"[".repeat(60_000)] {
+    for body in [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{\"name\": 1}",
+        "{\"name\":\"a\",\"name\":\"b\"}",
+        "{\"shoe\": 1}",
+        "{\"name\":\"\\ud800\"}",
+        &"[".repeat(60_000),
+    ] {
         send("application/json", body.into()).await.refused(400, "malformed");
     }
     send("application/json", b"{\"name\":\"\xff\"}".to_vec()).await.refused(400, "malformed");
     send("text/plain", b"{}".to_vec()).await.refused(415, "unsupported_media_type");
     send("application/json", vec![b' '; 70_000]).await.refused(413, "payload_too_large");
     for name in ["", &"x".repeat(201), "a\u{0}b", "a\nb"] {
-        send("application/json", json!({"name": name}).to_string().into()).await.refused(422, "validation_failed");
+        send("application/json", json!({"name": name}).to_string().into())
+            .await
+            .refused(422, "validation_failed");
     }
-    let made = send("application/json; charset=utf-8", json!({"name": "Grün 👟"}).to_string().into()).await.expect(201);
+    let made = send("application/json; charset=utf-8", json!({"name": "Grün 👟"}).to_string().into())
+        .await
+        .expect(201);
     assert_eq!(made["name"], "Grün 👟");
     assert_eq!(agency.all("/v1/advertisers").await.len(), 1);
 }
@@ -124,7 +180,10 @@ async fn a_signing_secret_is_shown_once() {
     let listed = acme.agency.get("/v1/signing-keys").await.expect(200);
     assert!(!listed.to_string().contains("whsec_") && !listed.to_string().contains("secret"), "{listed:#}");
     assert_eq!(listed["data"][0]["id"], acme.key["id"]);
-    acme.agency.post("/v1/signing-keys", json!({"name": "x", "scopes": ["shoes:write"]})).await.refused(422, "validation_failed");
+    acme.agency
+        .post("/v1/signing-keys", json!({"name": "x", "scopes": ["shoes:write"]}))
+        .await
+        .refused(422, "validation_failed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,7 +28,12 @@ async fn an_altered_message_is_refused_with_one_answer() {
     let (id, at) = ("msg_1", now().to_string());
     let good = signer.signature(id, now(), body.as_bytes());
     let headers = |key: &'static str, value: &str| {
-        let mut headers = vec![("x-key-id", signer.key_id.clone()), ("webhook-id", id.to_owned()), ("webhook-timestamp", at.clone()), ("webhook-signature", good.clone())];
+        let mut headers = vec![
+            ("x-key-id", signer.key_id.clone()),
+            ("webhook-id", id.to_owned()),
+            ("webhook-timestamp", at.clone()),
+            ("webhook-signature", good.clone()),
+        ];
         headers.iter_mut().filter(|(name, _)| *name == key).for_each(|(_, old)| *old = value.to_owned());
         headers
     };
@@ -39,14 +44,32 @@ async fn an_altered_message_is_refused_with_one_answer() {
 
     let mut answers = Vec::new();
     let unknown = "key_00000000000000000000000000";
-    for (name, value) in [("webhook-id", "msg_2"), ("webhook-timestamp", &(now() - 1).to_string()), ("x-key-id", unknown), ("x-key-id", "nonsense")] {
+    for (name, value) in [
+        ("webhook-id", "msg_2"),
+        ("webhook-timestamp", &(now() - 1).to_string()),
+        ("x-key-id", unknown),
+        ("x-key-id", "nonsense"),
+    ] {
         answers.push(send(headers(name, value), body.as_bytes()).await.refused(401, "signature_invalid"));
     }
     for altered in [body.replace("49.90", "49.91"), format!("{body} "), body.replace("49.90", "49.9")] {
         answers.push(send(headers("", ""), altered.as_bytes()).await.refused(401, "signature_invalid"));
     }
-    for bad in ["v1", "v1,", ",v1", &good[..11], &good.replace("v1,", "v0,"), &good.replace("v1,", "v1a,"), &format!("{good}A"), &good.to_lowercase(), " ", &"v1,AAAA ".repeat(900)] {
-        answers.push(send(headers("webhook-signature", bad), body.as_bytes()).await.refused(401, "signature_invalid"));
+    for bad in [
+        "v1",
+        "v1,",
+        ",v1",
+        &good[..11],
+        &good.replace("v1,", "v0,"),
+        &good.replace("v1,", "v1a,"),
+        &format!("{good}A"),
+        &good.to_lowercase(),
+        " ",
+        &"v1,AAAA ".repeat(900),
+    ] {
+        answers.push(
+            send(headers("webhook-signature", bad), body.as_bytes()).await.refused(401, "signature_invalid"),
+        );
     }
     for answer in &mut answers {
         answer.as_object_mut().unwrap().remove("request_id");
@@ -73,7 +96,12 @@ async fn any_standard_webhooks_library_can_sign() {
     let (signer, body) = (acme.signer(), sale(&acme.click().await).to_string());
     let signature = Webhook::new(&signer.secret).unwrap().sign("msg_1", now(), body.as_bytes()).unwrap();
     let at = now().to_string();
-    let headers = [("x-key-id", signer.key_id.as_str()), ("webhook-id", "msg_1"), ("webhook-timestamp", &at), ("webhook-signature", &signature)];
+    let headers = [
+        ("x-key-id", signer.key_id.as_str()),
+        ("webhook-id", "msg_1"),
+        ("webhook-timestamp", &at),
+        ("webhook-signature", &signature),
+    ];
     send(&acme, &headers, body.as_bytes()).await.expect(201);
 }
 
@@ -84,7 +112,8 @@ async fn a_timestamp_has_a_tolerance() {
     let click_id = acme.click().await;
     let server = app.clock.now().seconds();
     for apart in [-301, 301, -86_400] {
-        let problem = acme.report_at(server + apart, sale(&click_id)).await.refused(401, "timestamp_out_of_tolerance");
+        let problem =
+            acme.report_at(server + apart, sale(&click_id)).await.refused(401, "timestamp_out_of_tolerance");
         assert_eq!((&problem["server_time"], &problem["retry"]), (&json!(server), &json!("re_sign")));
     }
     acme.report_at(server * 1_000, sale(&click_id)).await.refused(401, "timestamp_out_of_tolerance");
@@ -99,7 +128,9 @@ async fn the_same_signed_message_again_is_a_duplicate() {
     let body = sale(&acme.click().await).to_string();
     let at = now();
     let once = async || {
-        let request = client().post(format!("{}/v1/conversions", app.base_url)).header(CONTENT_TYPE, "application/json");
+        let request = client()
+            .post(format!("{}/v1/conversions", app.base_url))
+            .header(CONTENT_TYPE, "application/json");
         Answer::to(acme.signer().sign(request, "msg_replayed", at, body.as_bytes())).await
     };
     let first = once().await.expect(201);
@@ -123,12 +154,21 @@ async fn a_key_works_until_it_is_revoked_and_for_its_advertisers_alone() {
     assert_eq!(acme.agency.all("/v1/postbacks").await.len(), 0, "the line is the stranger's");
     assert_eq!(stranger.agency.all("/v1/postbacks?code=click_not_found").await.len(), 1);
 
-    let weak = acme.agency.make("/v1/signing-keys", json!({"name": "No conversions", "scopes": ["logs:read"]})).await;
+    let weak = acme
+        .agency
+        .make("/v1/signing-keys", json!({"name": "No conversions", "scopes": ["logs:read"]}))
+        .await;
     let weak = Acme { key: weak, ..Acme::set_up(acme.agency.clone()).await };
     weak.report(sale(&click_id)).await.refused(403, "scope_missing");
 
-    let second = acme.agency.make("/v1/signing-keys", json!({"name": "Next", "advertiser_ids": [acme.advertiser["id"]]})).await;
-    acme.agency.post(&format!("/v1/signing-keys/{}/revoke", acme.key["id"].as_str().unwrap()), json!({})).await.expect(200);
+    let second = acme
+        .agency
+        .make("/v1/signing-keys", json!({"name": "Next", "advertiser_ids": [acme.advertiser["id"]]}))
+        .await;
+    acme.agency
+        .post(&format!("/v1/signing-keys/{}/revoke", acme.key["id"].as_str().unwrap()), json!({}))
+        .await
+        .expect(200);
     acme.report(sale(&click_id)).await.refused(401, "signature_invalid");
     let acme = Acme { key: second, ..acme };
     acme.report(sale(&click_id)).await.expect(201);
@@ -142,7 +182,9 @@ async fn plain_http_is_refused_off_loopback() {
     let click_id = acme.click().await;
     let body = sale(&click_id).to_string();
     let send = async |forwarded: &[(&'static str, &'static str)]| {
-        let mut request = client().post(format!("{}/v1/conversions", app.base_url)).header(CONTENT_TYPE, "application/json");
+        let mut request = client()
+            .post(format!("{}/v1/conversions", app.base_url))
+            .header(CONTENT_TYPE, "application/json");
         for (name, value) in forwarded {
             request = request.header(*name, *value);
         }
@@ -154,9 +196,14 @@ async fn plain_http_is_refused_off_loopback() {
     send(&[visitor, ("x-forwarded-proto", "https, http")]).await.refused(403, "https_required");
     send(&[visitor, ("x-forwarded-proto", "https")]).await.expect(201);
 
-    let query = acme.signer().query(&format!("goal=purchase&click_id={click_id}&order_id=A-2&amount=1&currency=EUR"), now());
-    let plain = client().get(format!("{}/v1/postback?{query}", app.base_url)).header("x-forwarded-for", "198.51.100.7");
+    let query = acme
+        .signer()
+        .query(&format!("goal=purchase&click_id={click_id}&order_id=A-2&amount=1&currency=EUR"), now());
+    let plain = client()
+        .get(format!("{}/v1/postback?{query}", app.base_url))
+        .header("x-forwarded-for", "198.51.100.7");
     Answer::to(plain).await.refused(403, "https_required");
-    let plain = client().get(format!("{}/v1/campaigns", app.base_url)).header("x-forwarded-for", "198.51.100.7");
+    let plain =
+        client().get(format!("{}/v1/campaigns", app.base_url)).header("x-forwarded-for", "198.51.100.7");
     Answer::to(plain.bearer_auth(&acme.agency.api_key)).await.refused(403, "https_required");
 }

@@ -38,7 +38,11 @@ async fn two_amounts_for_one_order_are_one_conversion_and_one_conflict() {
         let report = |amount: &'static str| {
             acme.report(json!({"goal": "purchase", "click_id": click_id, "order_id": order, "amount": amount, "currency": "EUR"}))
         };
-        let mut codes: Vec<_> = join_all(["10", "20"].map(report)).await.into_iter().map(|answer| answer.body["code"].clone()).collect();
+        let mut codes: Vec<_> = join_all(["10", "20"].map(report))
+            .await
+            .into_iter()
+            .map(|answer| answer.body["code"].clone())
+            .collect();
         codes.sort_by_key(|code| code.to_string());
         assert_eq!(codes, ["accepted", "duplicate_conflict"]);
     }

@@ -10,8 +10,24 @@ use tokio_postgres::{Client, NoTls};
 const WITHOUT_PARTNER: [&str; 5] =
     ["__diesel_schema_migrations", "installation", "key_directory", "link_directory", "partners"];
 const CORE: [&str; 18] = [
-    "adjustments", "advertisers", "api_keys", "campaigns", "clicks", "conversions", "creatives", "goals", "hourly_totals", "links",
-    "outbox", "partners", "postbacks", "publishers", "signing_keys", "total_deltas", "users", "installation",
+    "adjustments",
+    "advertisers",
+    "api_keys",
+    "campaigns",
+    "clicks",
+    "conversions",
+    "creatives",
+    "goals",
+    "hourly_totals",
+    "links",
+    "outbox",
+    "partners",
+    "postbacks",
+    "publishers",
+    "signing_keys",
+    "total_deltas",
+    "users",
+    "installation",
 ];
 
 #[derive(QueryableByName)]
@@ -80,6 +96,10 @@ async fn what_grows_is_partitioned_by_time() {
         let all = format!("SELECT count(*) FROM {table}");
         let left_over = format!("SELECT count(*) FROM {table}_default");
         assert_eq!(client.query_one(&all, &[]).await.unwrap().get::<_, i64>(0), 1);
-        assert_eq!(client.query_one(&left_over, &[]).await.unwrap().get::<_, i64>(0), 0, "{table}: the month has a partition");
+        assert_eq!(
+            client.query_one(&left_over, &[]).await.unwrap().get::<_, i64>(0),
+            0,
+            "{table}: the month has a partition"
+        );
     }
 }

@@ -8,7 +8,13 @@ use tallyback_server::http::openapi;
 use tallyback_tests::{Acme, Answer, TestApp, client};
 
 /// The stranger's id that a parameter or a field of this name would take.
-fn ids(acme: &Acme, click_id: &str, postback_id: &str, conversion_id: &str, creative: &Value) -> BTreeMap<&'static str, String> {
+fn ids(
+    acme: &Acme,
+    click_id: &str,
+    postback_id: &str,
+    conversion_id: &str,
+    creative: &Value,
+) -> BTreeMap<&'static str, String> {
     let id = |thing: &Value| thing["id"].as_str().unwrap().to_owned();
     BTreeMap::from([
         ("advertisers", id(&acme.advertiser)),
@@ -32,7 +38,13 @@ async fn another_partners_ids_are_not_found_anywhere() {
     let recorded = stranger.sdk().record(&Acme::sale(&click_id, "A-1")).await.unwrap();
     let creative = json!({"advertiser_id": stranger.advertiser["id"], "name": "Banner"});
     let creative = stranger.agency.make("/v1/creatives", creative).await;
-    let foreign = ids(&stranger, &click_id, &recorded.postback_id.unwrap(), &recorded.conversion_id.unwrap(), &creative);
+    let foreign = ids(
+        &stranger,
+        &click_id,
+        &recorded.postback_id.unwrap(),
+        &recorded.conversion_id.unwrap(),
+        &creative,
+    );
     let absent = |kind: &str, id: &str| match kind {
         "clicks" => format!("1{}", "0".repeat(id.len() - 1)),
         _ => format!("{}_{}", id.split_once('_').unwrap().0, "0".repeat(26)),
@@ -52,13 +64,22 @@ async fn another_partners_ids_are_not_found_anywhere() {
                     paths += 1;
                     let call = async |id: &str| {
                         let body = (method != Method::GET).then(|| json!({}));
-                        let mut problem = acme.agency.send(method.clone(), &path.replace("{id}", id), body).await.refused(404, "not_found");
+                        let mut problem = acme
+                            .agency
+                            .send(method.clone(), &path.replace("{id}", id), body)
+                            .await
+                            .refused(404, "not_found");
                         problem.as_object_mut().unwrap().remove("request_id");
                         problem
                     };
                     let id = &foreign[kind];
                     assert_eq!(call(id).await, call(&absent(kind, id)).await, "{method} {path}");
-                } else if place == "query" && name.ends_with("_id") && name != "order_id" && path.starts_with("/v1/") && operation["security"].to_string().contains("api_key") {
+                } else if place == "query"
+                    && name.ends_with("_id")
+                    && name != "order_id"
+                    && path.starts_with("/v1/")
+                    && operation["security"].to_string().contains("api_key")
+                {
                     filters += 1;
                     let kind = format!("{}s", name.trim_end_matches("_id"));
                     let answer = acme.agency.get(&format!("{path}?{name}={}", foreign[kind.as_str()])).await;
@@ -67,7 +88,10 @@ async fn another_partners_ids_are_not_found_anywhere() {
             }
         }
     }
-    assert!(paths >= 6 * 3 + 4 && filters >= 10, "{paths} operations with an id in the path, {filters} filters");
+    assert!(
+        paths >= 6 * 3 + 4 && filters >= 10,
+        "{paths} operations with an id in the path, {filters} filters"
+    );
     assert_eq!(everything(&stranger).await, before, "nothing of the stranger's has changed");
 }
 
@@ -79,13 +103,33 @@ async fn another_partners_ids_are_not_found_in_a_body() {
     let creative = stranger.agency.make("/v1/creatives", creative).await;
     let (own, other) = (&acme.campaign["id"], &stranger.campaign["id"]);
     for (path, body, pointer) in [
-        ("/v1/campaigns", json!({"advertiser_id": stranger.advertiser["id"], "name": "x", "landing_url": "https://x.example"}), "/advertiser_id"),
+        (
+            "/v1/campaigns",
+            json!({"advertiser_id": stranger.advertiser["id"], "name": "x", "landing_url": "https://x.example"}),
+            "/advertiser_id",
+        ),
         ("/v1/creatives", json!({"advertiser_id": stranger.advertiser["id"], "name": "x"}), "/advertiser_id"),
-        ("/v1/goals", json!({"advertiser_id": stranger.advertiser["id"], "event_name": "x"}), "/advertiser_id"),
+        (
+            "/v1/goals",
+            json!({"advertiser_id": stranger.advertiser["id"], "event_name": "x"}),
+            "/advertiser_id",
+        ),
         ("/v1/links", json!({"campaign_id": other, "name": "x"}), "/campaign_id"),
-        ("/v1/links", json!({"campaign_id": own, "name": "x", "publisher_id": stranger.publisher["id"]}), "/publisher_id"),
-        ("/v1/links", json!({"campaign_id": own, "name": "x", "creative_id": creative["id"]}), "/creative_id"),
-        ("/v1/signing-keys", json!({"name": "x", "advertiser_ids": [stranger.advertiser["id"]]}), "/advertiser_ids/0"),
+        (
+            "/v1/links",
+            json!({"campaign_id": own, "name": "x", "publisher_id": stranger.publisher["id"]}),
+            "/publisher_id",
+        ),
+        (
+            "/v1/links",
+            json!({"campaign_id": own, "name": "x", "creative_id": creative["id"]}),
+            "/creative_id",
+        ),
+        (
+            "/v1/signing-keys",
+            json!({"name": "x", "advertiser_ids": [stranger.advertiser["id"]]}),
+            "/advertiser_ids/0",
+        ),
     ] {
         let problem = acme.agency.post(path, body).await.refused(404, "not_found");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{path}: {problem:#}");
@@ -107,7 +151,9 @@ async fn an_external_id_is_the_partners_own() {
     let theirs = two.make("/v1/advertisers", json!({"name": "Two", "external_id": "acme"})).await;
     assert_eq!(one.get("/v1/advertisers/ext:acme").await.expect(200)["id"], mine["id"]);
     assert_eq!(two.get("/v1/advertisers/ext:acme").await.expect(200)["id"], theirs["id"]);
-    one.post("/v1/advertisers", json!({"name": "Again", "external_id": "acme"})).await.refused(409, "external_id_taken");
+    one.post("/v1/advertisers", json!({"name": "Again", "external_id": "acme"}))
+        .await
+        .refused(409, "external_id_taken");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,11 +171,19 @@ async fn nothing_is_shown_without_a_key_of_the_partners() {
             }
             operations += 1;
             let method: Method = method.to_uppercase().parse().unwrap();
-            let request = || client().request(method.clone(), format!("{}{}", app.base_url, path.replace("{id}", "x"))).json(&json!({}));
+            let request = || {
+                client()
+                    .request(method.clone(), format!("{}{}", app.base_url, path.replace("{id}", "x")))
+                    .json(&json!({}))
+            };
             Answer::to(request()).await.refused(401, "api_key_missing");
             for wrong in ["", "x", &key[1..], &swapped, &format!("{key}x"), "tbk_", &"k".repeat(5_000)] {
                 let answer = Answer::to(request().bearer_auth(wrong)).await;
-                assert!(answer.status == 401 && answer.header("www-authenticate").is_some(), "{method} {path} {wrong}: {}", answer.text);
+                assert!(
+                    answer.status == 401 && answer.header("www-authenticate").is_some(),
+                    "{method} {path} {wrong}: {}",
+                    answer.text
+                );
             }
             Answer::to(request().basic_auth("admin", Some(key))).await.refused(401, "api_key_missing");
         }
@@ -139,7 +193,18 @@ async fn nothing_is_shown_without_a_key_of_the_partners() {
 
 async fn everything(acme: &Acme) -> Vec<Value> {
     let mut rows = Vec::new();
-    for list in ["advertisers", "publishers", "campaigns", "creatives", "links", "goals", "signing-keys", "clicks", "postbacks", "conversions"] {
+    for list in [
+        "advertisers",
+        "publishers",
+        "campaigns",
+        "creatives",
+        "links",
+        "goals",
+        "signing-keys",
+        "clicks",
+        "postbacks",
+        "conversions",
+    ] {
         rows.extend(acme.agency.all(&format!("/v1/{list}")).await);
     }
     rows

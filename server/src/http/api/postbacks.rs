@@ -129,7 +129,8 @@ pub async fn list_postbacks(
     let advertiser = fields.optional("advertiser_id", query.advertiser_id, read::reference::<AdvertiserId>);
     let goal = fields.optional("goal_id", query.goal_id, read::reference::<GoalId>);
     let limit = fields.finish(|| limit)?;
-    let mut listing = Listing { after: list.read(query.cursor.as_deref())?, limit, code, ..Listing::default() };
+    let mut listing =
+        Listing { after: list.read(query.cursor.as_deref())?, limit, code, ..Listing::default() };
     let rows = db_read!(&state.store, |queries, conn| {
         listing.advertiser_id = filter!(queries, conn, caller, advertiser, advertisers, "advertiser_id");
         listing.goal_id = filter!(queries, conn, caller, goal, goals, "goal_id");

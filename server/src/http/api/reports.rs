@@ -159,7 +159,11 @@ impl From<&Row> for Metrics {
                 reversed: count(ConversionStatus::Reversed),
             },
             conversion_rate: row.conversion_rate(),
-            money: row.conversions.iter().filter_map(|(currency, sums)| Some(money((*currency)?, sums))).collect(),
+            money: row
+                .conversions
+                .iter()
+                .filter_map(|(currency, sums)| Some(money((*currency)?, sums)))
+                .collect(),
         }
     }
 }

@@ -139,7 +139,10 @@ fn read_scopes(words: Vec<String>) -> Result<Vec<String>, String> {
     if words.is_empty() {
         return Err("must name at least one scope".to_owned());
     }
-    words.into_iter().map(|word| read::word(Scope::ALL, Scope::parse)(word).map(|scope| scope.to_string())).collect()
+    words
+        .into_iter()
+        .map(|word| read::word(Scope::ALL, Scope::parse)(word).map(|scope| scope.to_string()))
+        .collect()
 }
 
 fn read_advertisers(names: Vec<String>) -> Result<Vec<Reference<AdvertiserId>>, String> {
@@ -161,7 +164,8 @@ pub async fn list_signing_keys(
     let limit = fields.optional("limit", Some(query.limit), limit);
     let limit = fields.finish(|| limit)?;
     let listing = Listing { after: list.read(query.cursor.as_deref())?, limit, ..Listing::default() };
-    let rows = db_read!(&state.store, |queries, conn| queries::signing_keys::list(conn, &caller.partner, &listing))?;
+    let rows =
+        db_read!(&state.store, |queries, conn| queries::signing_keys::list(conn, &caller.partner, &listing))?;
     Ok(web::Json(list.page(rows, limit, |row| *row.id.bytes(), SigningKeyView::from)))
 }
 

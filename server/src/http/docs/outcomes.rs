@@ -62,7 +62,9 @@ fn who(code: Code) -> &'static str {
     match code {
         Code::Accepted | Code::AcceptedOnHold | Code::Validated | Code::Duplicate => "nobody",
         Code::AcceptedPending | Code::GoalInactive => "the partner",
-        Code::GoalMismatch | Code::ClickExpired | Code::ReportingDelayExceeded => "the sender, or the partner",
+        Code::GoalMismatch | Code::ClickExpired | Code::ReportingDelayExceeded => {
+            "the sender, or the partner"
+        }
         Code::Unavailable | Code::Internal => "the operator",
         _ => "the sender",
     }

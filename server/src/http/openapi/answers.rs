@@ -49,7 +49,8 @@ pub fn postback(code: Code) -> Value {
 
 /// The line of the log. What cannot be ascribed to a partner has none.
 fn logged(code: Code) -> Option<PostbackId> {
-    let is_anonymous = matches!(code.status(), 401 | 405 | 413 | 415 | 500 | 503) || code == Code::HttpsRequired;
+    let is_anonymous =
+        matches!(code.status(), 401 | 405 | 413 | 415 | 500 | 503) || code == Code::HttpsRequired;
     if is_anonymous { None } else { PostbackId::parse(&schemas::example_id::<PostbackId>()) }
 }
 
@@ -102,8 +103,13 @@ mod tests {
 
     #[test]
     fn a_counted_postback_is_what_the_schema_shows() {
-        use utoipa::{PartialSchema, openapi::{RefOr, Schema}};
-        let RefOr::T(Schema::Object(schema)) = schemas::PostbackAnswer::schema() else { panic!("not an object") };
+        use utoipa::{
+            PartialSchema,
+            openapi::{RefOr, Schema},
+        };
+        let RefOr::T(Schema::Object(schema)) = schemas::PostbackAnswer::schema() else {
+            panic!("not an object")
+        };
         assert_eq!(schema.example, Some(postback(Code::Accepted)));
     }
 }

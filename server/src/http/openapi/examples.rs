@@ -12,7 +12,10 @@ pub fn add(operation: &mut Operation, components: &Components) {
     }
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response {
-            response.content.iter_mut().for_each(|(media_type, content)| fill(media_type, content, components));
+            response
+                .content
+                .iter_mut()
+                .for_each(|(media_type, content)| fill(media_type, content, components));
         }
     }
 }

@@ -48,7 +48,8 @@ pub fn document(place: &mut Place) {
 
 /// The codes that a handler lists.
 fn listed(operation: &Operation) -> Vec<Code> {
-    let words = operation.extensions.as_ref().and_then(|all| all.get(EXTENSION)).and_then(|list| list.as_array());
+    let words =
+        operation.extensions.as_ref().and_then(|all| all.get(EXTENSION)).and_then(|list| list.as_array());
     let code = |word: &str| Code::ALL.iter().find(|code| code.as_str() == word).copied();
     words.into_iter().flatten().filter_map(|word| code(word.as_str()?)).collect()
 }

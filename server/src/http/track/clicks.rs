@@ -81,17 +81,25 @@ fn redirect(location: Option<String>) -> HttpResponse {
 }
 
 /// The click to record, and where to send the visitor; none when there is no such link.
-async fn prepare(request: &HttpRequest, link: &str, state: &State) -> Result<Option<(Click, Option<String>)>> {
+async fn prepare(
+    request: &HttpRequest,
+    link: &str,
+    state: &State,
+) -> Result<Option<(Click, Option<String>)>> {
     let Some(name) = LinkName::parse(link) else { return Ok(None) };
     let mut parameters = ClickParameters::parse(request.query_string());
     let traffic = (parameters.take("publisher_id"), parameters.take("creative_id"));
     let route = db_read!(&state.store, |queries, conn| {
         let Some(mut route) = queries::links::route(conn, name)? else { return Ok(None) };
         // What the link leaves open, the URL may say; a name that is not the partner's says nothing.
-        if let (None, Some(Ok(name))) = (route.link.publisher_id, traffic.0.as_deref().map(Reference::<PublisherId>::parse)) {
+        if let (None, Some(Ok(name))) =
+            (route.link.publisher_id, traffic.0.as_deref().map(Reference::<PublisherId>::parse))
+        {
             route.link.publisher_id = queries::publishers::find(conn, &route.scope, &name)?.map(|row| row.id);
         }
-        if let (None, Some(Ok(name))) = (route.link.creative_id, traffic.1.as_deref().map(Reference::<CreativeId>::parse)) {
+        if let (None, Some(Ok(name))) =
+            (route.link.creative_id, traffic.1.as_deref().map(Reference::<CreativeId>::parse))
+        {
             route.link.creative_id = queries::creatives::find(conn, &route.scope, &name)?.map(|row| row.id);
         }
         Ok::<_, crate::error::Error>(Some(route))
@@ -102,7 +110,9 @@ async fn prepare(request: &HttpRequest, link: &str, state: &State) -> Result<Opt
     let click = click(request, state, &route, &parameters, &destination, now);
     let id = ClickIdKey::derive(&state.master_key, route.scope.id()).text(&click.id);
     let location = destination.page.and_then(|page| {
-        page.render(Some(&id), &route.advertiser.click_id_parameter, |wanted| value(wanted, &click, &parameters))
+        page.render(Some(&id), &route.advertiser.click_id_parameter, |wanted| {
+            value(wanted, &click, &parameters)
+        })
     });
     Ok(Some((click, location)))
 }
@@ -118,7 +128,8 @@ fn way(route: &Route) -> Way<'_> {
         starts_at: campaign.starts_at,
         ends_at: campaign.ends_at,
         landing_url: link.landing_url.as_deref().unwrap_or(&campaign.landing_url),
-        fallbacks: [&link.fallback_url, &campaign.fallback_url, &advertiser.fallback_url].map(Option::as_deref),
+        fallbacks: [&link.fallback_url, &campaign.fallback_url, &advertiser.fallback_url]
+            .map(Option::as_deref),
         deep_links: link.deep_links,
         deep_link_hosts: &advertiser.deep_link_hosts.0,
     }
@@ -148,14 +159,22 @@ fn click(
     let kept = |name| parameters.get(name).map(str::to_owned);
     Click {
         partner_id: route.scope.id(),
-        id: ClickId::mint(now, LinkNumber(u32::try_from(route.link.number).unwrap_or_default()), clock::random()),
+        id: ClickId::mint(
+            now,
+            LinkNumber(u32::try_from(route.link.number).unwrap_or_default()),
+            clock::random(),
+        ),
         link_id: route.link.id,
         advertiser_id: route.link.advertiser_id,
         campaign_id: route.link.campaign_id,
         creative_id: route.link.creative_id,
         publisher_id: route.link.publisher_id,
         clicked_at: now,
-        class: if destination.invalid.is_some() { ClickClass::Invalid } else { classify(user_agent, purpose) },
+        class: if destination.invalid.is_some() {
+            ClickClass::Invalid
+        } else {
+            classify(user_agent, purpose)
+        },
         reason: destination.invalid.map(str::to_owned),
         flags: Json(flags),
         site: kept("site"),
@@ -178,7 +197,11 @@ fn click(
 /// The parameters that have no column of their own.
 fn further(parameters: &ClickParameters) -> Map<String, Value> {
     let own = ["site", "source_id", "ext_click_id"];
-    parameters.iter().filter(|(name, _)| !own.contains(name)).map(|(name, text)| (name.to_owned(), text.into())).collect()
+    parameters
+        .iter()
+        .filter(|(name, _)| !own.contains(name))
+        .map(|(name, text)| (name.to_owned(), text.into()))
+        .collect()
 }
 
 /// What a macro of the landing page stands for in this click.

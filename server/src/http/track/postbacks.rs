@@ -50,7 +50,11 @@ use crate::{
 pub async fn get_postback_url(request: HttpRequest, state: Data<State>) -> HttpResponse {
     let answer = receive_query(&request, &state).await.unwrap_or_else(failed);
     let text = Parameters::from_urlencoded(request.query_string());
-    if text.is_ok_and(|parameters| parameters.text("format") == Some("text")) { as_text(&answer) } else { respond(&answer) }
+    if text.is_ok_and(|parameters| parameters.text("format") == Some("text")) {
+        as_text(&answer)
+    } else {
+        respond(&answer)
+    }
 }
 
 /// Reports a conversion by form. The parameters are those of the URL; the body is signed like a JSON one.
@@ -89,7 +93,12 @@ async fn receive_query(request: &HttpRequest, state: &State) -> Result<Answer> {
     receive(state, claim, Form::Query, request.query_string().as_bytes()).await
 }
 
-async fn receive_message(request: &HttpRequest, payload: Payload, state: &State, form: Form) -> Result<Answer> {
+async fn receive_message(
+    request: &HttpRequest,
+    payload: Payload,
+    state: &State,
+    form: Form,
+) -> Result<Answer> {
     Transport::of(request, &state.trusted_proxies).require_private()?;
     let wanted = if form == Form::Json { "application/json" } else { "application/x-www-form-urlencoded" };
     body::require_type(request, wanted)?;
@@ -135,7 +144,8 @@ fn parse(form: Form, content: &[u8]) -> Result<Parameters, Refusal> {
     if form == Form::Json {
         return Parameters::from_json(content);
     }
-    let text = std::str::from_utf8(content).map_err(|_| Refusal::new(Code::Malformed, "The body is not UTF-8."))?;
+    let text =
+        std::str::from_utf8(content).map_err(|_| Refusal::new(Code::Malformed, "The body is not UTF-8."))?;
     Parameters::from_urlencoded(text)
 }
 
