@@ -20,7 +20,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let sale = Conversion::new("purchase")
         .click_id(setting(4, "TALLYBACK_CLICK_ID")?)
-        .order_id("A-1001")
+        .order_id(format!("example-{}", std::process::id()))
         .amount("49.90", "EUR")
         .event_time(SystemTime::now());
 

@@ -18,7 +18,7 @@
 //!
 //! match client.record(&sale).await {
 //!     Ok(recorded) => match recorded.outcome {
-//!         // Only a test key gets this answer to `record`.
+//!         // Only a dry run (`Client::validate`) is answered so.
 //!         Outcome::Validated => println!("would be counted"),
 //!         outcome => println!("counted as {:?}: {}", recorded.conversion_id, outcome.code()),
 //!     },

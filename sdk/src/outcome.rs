@@ -36,7 +36,7 @@ pub enum Outcome {
     OnHold,
     /// On the server's disk while its database is away; counted later, once.
     Spooled,
-    /// Would be recorded. Answers a dry run, and everything that is signed with a test key.
+    /// Would be recorded. Answers a dry run.
     Validated,
     /// Was counted before; [`Recorded::conversion_id`] is the first conversion's. What a retry gets if
     /// the first attempt had arrived after all.

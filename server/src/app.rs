@@ -9,6 +9,7 @@ use std::{
 use actix_web::{
     App as ActixApp, HttpServer,
     dev::{Server, ServerHandle},
+    error::QueryPayloadError,
     middleware::{DefaultHeaders, from_fn},
     web::{self, Data},
 };
@@ -69,9 +70,16 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
     let plain = config.listen.map(|address| bind("TALLYBACK_LISTEN (--listen)", address)).transpose()?;
     let secure =
         config.tls.as_ref().map(|tls| bind("TALLYBACK_TLS_LISTEN (--tls-listen)", tls.listen)).transpose()?;
-    let store = open_store(&config).await?;
+    let store = open_store(&config, &clock).await?;
     let (http, https) = (local_address(&plain)?, local_address(&secure)?);
     let public_url = config.public_url.clone().unwrap_or_else(|| usual_public_url(http, https));
+    if config.public_url.is_none()
+        && [http, https].iter().flatten().any(|address| address.ip().is_unspecified())
+    {
+        tracing::warn!(
+            "tracking links start with {public_url}, where nobody is: set TALLYBACK_PUBLIC_URL (--public-url)"
+        );
+    }
 
     jobs::start(&store, &clock);
     let state = State {
@@ -100,11 +108,12 @@ impl App {
 }
 
 /// Opens the database, brings its tables up to date, and makes sure that it was made with our master key.
-pub async fn open_store(config: &Config) -> Result<Store, StartError> {
+pub async fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartError> {
     let store = Store::open(&config.database)?;
     for name in store.migrate().await? {
         tracing::info!(name, "migration applied");
     }
+    jobs::make_partitions(store.clone(), clock.clone()).await?;
     check_master_key(&store, &config.master_key).await?;
     Ok(store)
 }
@@ -158,7 +167,7 @@ fn serve(
         ActixApp::new()
             .app_data(state.clone())
             .app_data(methods.clone())
-            .app_data(web::QueryConfig::default().error_handler(|error, _| unreadable(&error)))
+            .app_data(web::QueryConfig::default().error_handler(|error, _| unreadable_query(&error)))
             .app_data(web::PathConfig::default().error_handler(|error, _| unreadable(&error)))
             .wrap(DefaultHeaders::new().add(("x-content-type-options", "nosniff")))
             .wrap(from_fn(with_request_id))
@@ -180,6 +189,13 @@ fn serve(
         server = server.listen_rustls_0_23(listener, certificate.server_config())?;
     }
     Ok(server.run())
+}
+
+fn unreadable_query(error: &QueryPayloadError) -> actix_web::Error {
+    match error {
+        QueryPayloadError::Deserialize(fault) => unreadable(fault),
+        other => unreadable(other),
+    }
 }
 
 fn unreadable(error: &impl std::fmt::Display) -> actix_web::Error {

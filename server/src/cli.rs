@@ -11,8 +11,10 @@ use crate::{
     app::{self, App, StartError},
     clock::Clock,
     config::{self, Config, ConfigError, DatabaseArgs, ServeArgs},
+    db::Store,
     demo::{self, DemoArgs},
     domain::text::Name,
+    error::causes,
     http::openapi,
     operator,
 };
@@ -86,19 +88,21 @@ pub async fn run() -> ExitCode {
 
 /// Help and version are answers; everything else is one sentence.
 fn usage(error: &clap::Error) -> ExitCode {
-    if matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp
-            | ErrorKind::DisplayVersion
-            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-    ) {
-        print!("{error}");
-        return ExitCode::SUCCESS;
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            print!("{error}");
+            return ExitCode::SUCCESS;
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            eprint!("{error}");
+            return ExitCode::from(2);
+        }
+        _ => {}
     }
     let text = error.to_string();
     let lines = text.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
     let sentence = lines.map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
-    fail(sentence.trim_start_matches("error: "), 2)
+    fail(sentence.trim_start_matches("error: ").replace(":;", ":"), 2)
 }
 
 fn fail(error: impl std::fmt::Display, code: u8) -> ExitCode {
@@ -147,7 +151,7 @@ pub fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'stati
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping: requests under way are finished");
+        tracing::info!("stopping: finishing the requests under way");
     })
 }
 
@@ -183,18 +187,18 @@ fn database_config(args: DatabaseArgs) -> Result<Config, ConfigError> {
 }
 
 async fn migrate(args: DatabaseArgs) -> Result<(), Failure> {
-    let store = crate::db::Store::open(&database_config(args)?.database)?;
+    let store = Store::open(&args.database()?)?;
     let applied = store.migrate().await?;
     for name in &applied {
         println!("applied {name}");
     }
-    println!("The database is up to date: {} migrations applied now.", applied.len());
+    println!("The database is up to date: {} applied now.", applied.len());
     Ok(())
 }
 
 async fn create_partner(name: &str, json: bool, args: DatabaseArgs) -> Result<(), Failure> {
     let name = Name::parse(name).map_err(|problem| ConfigError::new("--name", problem))?;
-    let store = app::open_store(&database_config(args)?).await?;
+    let store = app::open_store(&database_config(args)?, &Clock::System).await?;
     let partner = operator::create_partner(&store, &Clock::System, &name).await?;
     let key = partner.api_key.reveal();
     if json {
@@ -208,7 +212,7 @@ async fn create_partner(name: &str, json: bool, args: DatabaseArgs) -> Result<()
 async fn healthcheck(url: &str) -> Result<(), Failure> {
     // A probe on the same machine talks to an address, for which no certificate is made.
     let client = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().build()?;
-    let answer = client.get(url).timeout(std::time::Duration::from_secs(5)).send().await?;
-    answer.error_for_status()?;
-    Ok(())
+    let answer = client.get(url).timeout(std::time::Duration::from_secs(5)).send().await;
+    let answer = answer.and_then(reqwest::Response::error_for_status);
+    answer.map(drop).map_err(|error| format!("{url}: {}", causes(&error.without_url())).into())
 }

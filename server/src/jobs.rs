@@ -67,7 +67,8 @@ pub async fn settle_holds(store: Store, clock: Clock) -> Result<()> {
     Ok(())
 }
 
-async fn make_partitions(store: Store, clock: Clock) -> Result<()> {
+/// Makes the partitions of the months to come, where the database has partitions.
+pub async fn make_partitions(store: Store, clock: Clock) -> Result<()> {
     match &store {
         Store::Postgres(pool) => {
             pool.run(move |conn| crate::db::postgres::partitions::ensure(conn, clock.now())).await

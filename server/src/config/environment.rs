@@ -20,10 +20,22 @@ const KNOWN: &[&str] = &[
     "TALLYBACK_WORKERS",
 ];
 
+/// Variables of the SDK's programs, which may run beside the server.
+const OF_THE_SDK: &[&str] = &[
+    "TALLYBACK_URL",
+    "TALLYBACK_KEY_ID",
+    "TALLYBACK_SIGNING_SECRET",
+    "TALLYBACK_CLICK_ID",
+    "TALLYBACK_ROOT_CERTIFICATE",
+];
+
 /// Refuses a variable that looks like ours and is not: a setting that silently does nothing.
 pub fn check_names() -> Result<(), ConfigError> {
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    match names.into_iter().find(|name| name.starts_with("TALLYBACK_") && !KNOWN.contains(&name.as_str())) {
+    match names
+        .into_iter()
+        .find(|name| name.starts_with("TALLYBACK_") && ![KNOWN, OF_THE_SDK].concat().contains(&name.as_str()))
+    {
         Some(name) => {
             Err(ConfigError::new(name, format!("there is no such setting; there are {}", KNOWN.join(", "))))
         }

@@ -6,9 +6,12 @@ use tracing_subscriber::EnvFilter;
 
 use super::ConfigError;
 
+/// What we say ourselves, and warnings of the libraries.
+const USUAL: &str = "warn,tallyback_server=info";
+
 /// Starts the log on standard error: `TALLYBACK_LOG` says how much, `TALLYBACK_LOG_FORMAT` whether `text` or `json`.
 pub fn start_logging() -> Result<(), ConfigError> {
-    let wanted = std::env::var("TALLYBACK_LOG").unwrap_or_else(|_| "info".to_owned());
+    let wanted = std::env::var("TALLYBACK_LOG").unwrap_or_else(|_| USUAL.to_owned());
     let filter = EnvFilter::try_new(&wanted)
         .map_err(|error| ConfigError::new("TALLYBACK_LOG", format!("`{wanted}` is not a filter: {error}")))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

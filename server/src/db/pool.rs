@@ -1,13 +1,20 @@
 //! A bounded set of blocking connections. One thread hop per operation; an operation always runs to its end,
 //! even when the request that asked for it has gone.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 
 use crate::error::{Error, Result};
 
 type Open<C> = Box<dyn Fn() -> Result<C> + Send + Sync>;
+
+/// How long anybody waits for a connection, and then for the operation. An operation that is given up may still be
+/// carried out: every write of ours may be repeated.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Connections of one kind, opened when they are needed, kept when they are sound.
 pub struct Pool<C>(Arc<Shared<C>>);
@@ -42,7 +49,9 @@ impl<C: Send + 'static> Pool<C> {
         operation: impl FnOnce(&mut C) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let closed = |_| Error::Unavailable("the pool is closed".into());
-        let permit = self.0.permits.clone().acquire_owned().await.map_err(closed)?;
+        let busy = |_| Error::Unavailable("no connection became free in time".into());
+        let permit =
+            timeout(PATIENCE, self.0.permits.clone().acquire_owned()).await.map_err(busy)?.map_err(closed)?;
         let shared = self.0.clone();
         let run = move || {
             let _permit = permit;
@@ -51,12 +60,17 @@ impl<C: Send + 'static> Pool<C> {
                 None => (shared.open)()?,
             };
             let outcome = operation(&mut conn);
-            if !matches!(outcome, Err(Error::Unavailable(_))) && (shared.is_sound)(&mut conn) {
-                shared.lock_idle().push(conn);
+            match outcome {
+                // The others were opened to the same server: whatever has ended this one has ended them.
+                Err(Error::Unavailable(_)) => shared.lock_idle().clear(),
+                _ if (shared.is_sound)(&mut conn) => shared.lock_idle().push(conn),
+                _ => {}
             }
             outcome
         };
-        tokio::task::spawn_blocking(run).await.map_err(|error| Error::Internal(error.to_string()))?
+        let slow = |_| Error::Unavailable("the database does not answer in time".into());
+        let outcome = timeout(PATIENCE, tokio::task::spawn_blocking(run)).await.map_err(slow)?;
+        outcome.map_err(|error| Error::Internal(error.to_string()))?
     }
 }
 

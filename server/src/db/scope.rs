@@ -2,8 +2,8 @@
 
 use crate::domain::ids::PartnerId;
 
-/// Whose rows an operation reaches. It cannot be deserialised, and only three places make one (a test says so):
-/// the authentication of a caller, the directory of links, and a job that goes through all partners.
+/// Whose rows an operation reaches. It cannot be deserialised, and few places make one (a test lists them): the
+/// authentication of a caller or of a signed message, the directory of links, and the jobs that go through all partners.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct PartnerScope(PartnerId);
 

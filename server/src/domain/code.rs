@@ -80,7 +80,7 @@ codes! {
     CurrencyInvalid "currency_invalid" 422 No "The currency is unknown or not the goal's." "Send an ISO 4217 code in capitals; a goal with fixed money takes its own currency only."
     TimestampInMilliseconds "timestamp_in_milliseconds" 422 No "The event time is in milliseconds." "Send Unix seconds (10 digits) or RFC 3339."
     EventInFuture "event_in_future" 422 No "The event time is in the future." "Check the clock that made it: more than 5 minutes ahead is refused."
-    Malformed "malformed" 400 No "The request cannot be read." "Mend what `errors` names."
+    Malformed "malformed" 400 No "The request cannot be read." "Mend what `detail` says; `errors` names each field."
     UnresolvedMacro "unresolved_macro" 400 AfterFix "A placeholder arrived instead of its value." "Have the sending system fill the placeholder in that `errors` names."
     PiiInUrl "pii_in_url" 400 No "Personal data in a URL." "Never put e-mail addresses or phone numbers into a URL; send a hash by POST."
     SignatureMissing "signature_missing" 401 No "The request is not signed." "Send `X-Key-Id`, `webhook-id`, `webhook-timestamp` and `webhook-signature`, or `key_id`, `ts` and `sig` at the end of the query."

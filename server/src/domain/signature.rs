@@ -50,13 +50,13 @@ pub(super) fn equal(expected: &[u8], received: &[u8]) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimestampProblem {
     /// It is not a plain number of seconds.
-    #[error("write the time as Unix seconds, digits only")]
+    #[error("Write the time as Unix seconds, digits only.")]
     Malformed,
     /// It has 13 digits.
-    #[error("the time is in milliseconds; write Unix seconds")]
+    #[error("The time is in milliseconds; write Unix seconds.")]
     Milliseconds,
     /// It is too far from our time.
-    #[error("the time differs from the server's by {difference_seconds} seconds; at most 300 are tolerated")]
+    #[error("The time is {} s {} the server's; 300 s are tolerated.", difference_seconds.abs(), if *difference_seconds > 0 { "behind" } else { "ahead of" })]
     OutOfTolerance {
         /// Our time minus the message's: positive if the message is old, negative if it is from the future.
         difference_seconds: i64,

@@ -27,11 +27,11 @@ impl ResponseError for Error {
             Self::Refused(refusal) => respond(refusal.code, document(refusal)),
             Self::Unavailable(why) => {
                 tracing::error!(why, request_id = request_id::current(), "unavailable");
-                respond(Code::Unavailable, problem(Code::Unavailable, Code::Unavailable.title()))
+                respond(Code::Unavailable, document(&Refusal::of(Code::Unavailable)))
             }
             Self::Internal(why) => {
                 tracing::error!(why, request_id = request_id::current(), "internal error");
-                respond(Code::Internal, problem(Code::Internal, Code::Internal.title()))
+                respond(Code::Internal, document(&Refusal::of(Code::Internal)))
             }
         }
     }

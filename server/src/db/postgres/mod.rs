@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::pool::Pool;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, causes};
 
 pub mod partitions;
 #[path = "../queries/mod.rs"]
@@ -25,7 +25,7 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations/postgres
 const CONNECTIONS: usize = 10;
 /// "Committed" means on disk, whatever the server's default is.
 const SET_UP: &str = "SET synchronous_commit = on; SET TIME ZONE 'UTC'";
-/// Names the lock under which one process at a time migrates; any constant of our own will do.
+/// Names the lock under which one process at a time changes the tables; any constant of our own will do.
 const MIGRATION_LOCK: i64 = 0x7461_6c6c_7962_6163;
 
 /// The pool. Must be called on the runtime that will drive the connections.

@@ -3,7 +3,7 @@
 
 use diesel::connection::SimpleConnection;
 
-use super::Conn;
+use super::{Conn, MIGRATION_LOCK, transaction};
 use crate::{
     db::lift,
     domain::{month::Month, time::Timestamp},
@@ -15,8 +15,16 @@ const TABLES: [&str; 2] = ["clicks", "postbacks"];
 /// How many months are made ahead of the current one.
 const MONTHS_AHEAD: usize = 2;
 
-/// Makes this month's partitions and those of the months to come, where they are missing.
+/// Makes this month's partitions and those of the months to come, where they are missing. Several processes at once
+/// wait for each other.
 pub fn ensure(conn: &mut Conn, now: Timestamp) -> Result<()> {
+    transaction(conn, |conn| {
+        lift(conn.batch_execute(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")))?;
+        make_missing(conn, now)
+    })
+}
+
+fn make_missing(conn: &mut Conn, now: Timestamp) -> Result<()> {
     let mut month = Month::of(now);
     for _ in 0..=MONTHS_AHEAD {
         for table in TABLES {

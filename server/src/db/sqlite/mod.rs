@@ -39,10 +39,17 @@ fn pool(path: PathBuf, size: usize) -> Pool<Conn> {
 
 fn open(path: &std::path::Path) -> Result<Conn> {
     let unavailable = |error: String| Error::Unavailable(format!("cannot open {}: {error}", path.display()));
+    make_private(path).map_err(|error| unavailable(error.to_string()))?;
     let mut conn = SqliteConnection::establish(&path.to_string_lossy())
         .map_err(|error| unavailable(error.to_string()))?;
     conn.batch_execute(SET_UP).map_err(|error| unavailable(error.to_string()))?;
     Ok(conn)
+}
+
+/// Makes an empty file for its owner alone, unless it is there.
+fn make_private(path: &std::path::Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
 }
 
 /// Runs an operation in one transaction that takes the write lock at once, so that it never has to be upgraded.

@@ -133,6 +133,11 @@ pub async fn named_key(state: &State, claim: &Claim<'_>) -> Result<Option<Signin
     db_read!(&state.store, |queries, conn| queries::signing_keys::find_any(conn, id))
 }
 
+/// The partner that a key belongs to.
+pub fn owner(key: &SigningKey) -> PartnerScope {
+    PartnerScope::established(key.partner_id)
+}
+
 /// Checks a claim against the key it names: signature first, so that a stranger learns nothing else.
 pub fn check(
     state: &State,
@@ -140,9 +145,7 @@ pub fn check(
     key: &SigningKey,
     now: Timestamp,
 ) -> Result<KeyPowers, Refusal> {
-    let secret = state
-        .master_key
-        .open(&context(&PartnerScope::established(key.partner_id), key.id), &key.secret_sealed);
+    let secret = state.master_key.open(&context(&owner(key), key.id), &key.secret_sealed);
     let secret = secret.and_then(|bytes| SigningSecret::from_bytes(&bytes));
     let is_signed = secret.is_some_and(|secret| claim.is_signed_with(&secret));
     if !is_signed || key.revoked_at.is_some() {

@@ -118,7 +118,7 @@ async fn receive(state: &State, claim: Claim<'_>, form: Form, content: &[u8]) ->
         Err(refusal) => (Err(refusal), KeyPowers::default()),
     };
     let is_stranger = report.as_ref().is_err_and(|refusal| refusal.code.status() == 401);
-    let scope = PartnerScope::established(key.partner_id);
+    let scope = credentials::owner(&key);
     let click_key = ClickIdKey::derive(&state.master_key, scope.id());
     let click = report.as_ref().ok().and_then(|report| report.click_id.as_deref());
     let received = Received {
