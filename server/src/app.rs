@@ -68,7 +68,8 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
     let certificate = config.tls.as_ref().map(Certificate::open).transpose()?;
     let store = open_store(&config).await?;
     let plain = config.listen.map(|address| bind("TALLYBACK_LISTEN (--listen)", address)).transpose()?;
-    let secure = config.tls.as_ref().map(|tls| bind("TALLYBACK_TLS_LISTEN (--tls-listen)", tls.listen)).transpose()?;
+    let secure =
+        config.tls.as_ref().map(|tls| bind("TALLYBACK_TLS_LISTEN (--tls-listen)", tls.listen)).transpose()?;
     let (http, https) = (local_address(&plain)?, local_address(&secure)?);
     let public_url = config.public_url.clone().unwrap_or_else(|| usual_public_url(http, https));
 
@@ -111,11 +112,13 @@ pub async fn open_store(config: &Config) -> Result<Store, StartError> {
 async fn check_master_key(store: &Store, key: &MasterKey) -> Result<(), StartError> {
     let ours = key.fingerprint();
     let expected = ours.clone();
-    let stored = db_write!(store, |queries, conn| queries::installation::master_key_fingerprint(conn, &ours))?;
+    let stored =
+        db_write!(store, |queries, conn| queries::installation::master_key_fingerprint(conn, &ours))?;
     if stored == expected {
         return Ok(());
     }
-    let problem = "this database was made with another master key; with this one, click ids and signing keys are lost";
+    let problem =
+        "this database was made with another master key; with this one, click ids and signing keys are lost";
     Err(ConfigError::new("TALLYBACK_MASTER_KEY (or TALLYBACK_MASTER_KEY_FILE)", problem).into())
 }
 
@@ -126,7 +129,8 @@ fn bind(name: &str, address: SocketAddr) -> Result<TcpListener, StartError> {
         socket.bind(address)?;
         socket.listen(BACKLOG)?.into_std()
     };
-    let fault = |error: std::io::Error| ConfigError::new(name, format!("cannot listen on {address}: {error}"));
+    let fault =
+        |error: std::io::Error| ConfigError::new(name, format!("cannot listen on {address}: {error}"));
     Ok(listen().map_err(fault)?)
 }
 

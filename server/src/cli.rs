@@ -88,7 +88,9 @@ pub async fn run() -> ExitCode {
 fn usage(error: &clap::Error) -> ExitCode {
     if matches!(
         error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
     ) {
         print!("{error}");
         return ExitCode::SUCCESS;
@@ -117,7 +119,9 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
             print!("{}", openapi::json());
             Ok(())
         }
-        Command::Partner(PartnerCommand::Create { name, json, database }) => create_partner(&name, json, database).await,
+        Command::Partner(PartnerCommand::Create { name, json, database }) => {
+            create_partner(&name, json, database).await
+        }
         Command::Healthcheck { url } => healthcheck(&url).await,
     }
 }

@@ -185,7 +185,10 @@ impl ServeArgs {
 
 fn address(name: &str, text: &str) -> Result<SocketAddr, ConfigError> {
     text.parse().map_err(|_| {
-        ConfigError::new(name, format!("`{text}` is not an address and port such as 127.0.0.1:8080 or [::]:8443"))
+        ConfigError::new(
+            name,
+            format!("`{text}` is not an address and port such as 127.0.0.1:8080 or [::]:8443"),
+        )
     })
 }
 
@@ -198,7 +201,10 @@ fn workers(text: &str) -> Result<usize, ConfigError> {
 
 fn public_url(text: &str) -> Result<String, ConfigError> {
     let url = url::Url::parse(text).ok().filter(|url| {
-        matches!(url.scheme(), "http" | "https") && url.has_host() && url.path() == "/" && url.query().is_none()
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.path() == "/"
+            && url.query().is_none()
     });
     url.map(|url| url.as_str().trim_end_matches('/').to_owned()).ok_or_else(|| {
         let problem = format!("`{text}` is not a scheme and host such as https://track.example.com");

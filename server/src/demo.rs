@@ -48,7 +48,9 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
         serve.database.data_dir = folder.path().join("data");
     }
     let app = app::build(serve.config()?, Clock::System).await?;
-    let address = app.http.ok_or_else(|| ConfigError::new("TALLYBACK_LISTEN (--listen)", "the demo needs plain HTTP"))?;
+    let address = app
+        .http
+        .ok_or_else(|| ConfigError::new("TALLYBACK_LISTEN (--listen)", "the demo needs plain HTTP"))?;
     let name = Name::parse("Demo agency").map_err(|problem| ConfigError::new("name", problem))?;
     let partner = operator::create_partner(&app.store, &Clock::System, &name).await?;
 
@@ -106,7 +108,10 @@ async fn tell(story: &Story, api: &Api, partner_id: &str) -> Result<Value, Failu
     let conversion_id = first.conversion_id.clone().ok_or("the sale was not counted")?;
     story.step("the sale", &format!("{}: {conversion_id}", first.outcome.code()));
     let again = client.record(&sale).await?;
-    story.step("the same sale again", &format!("{}: {}", again.outcome.code(), again.conversion_id.unwrap_or_default()));
+    story.step(
+        "the same sale again",
+        &format!("{}: {}", again.outcome.code(), again.conversion_id.unwrap_or_default()),
+    );
     story.step("a sale with a forged signature", &forged(api, &key_id, &sale).await?);
 
     story.say("\nThe report of today, by campaign and publisher:\n");
@@ -163,7 +168,8 @@ async fn step(story: &Story, api: &Api, path: &str, body: Value) -> Result<Value
 /// Signs with a secret that is not the key's.
 async fn forged(api: &Api, key_id: &str, sale: &Conversion) -> Result<String, Failure> {
     const SOMEBODY_ELSES: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-    let forger = tallyback::Client::builder(&api.base_url).key_id(key_id).signing_secret(SOMEBODY_ELSES).build()?;
+    let forger =
+        tallyback::Client::builder(&api.base_url).key_id(key_id).signing_secret(SOMEBODY_ELSES).build()?;
     match forger.record(sale).await {
         Err(tallyback::Error::Refused(refusal)) => Ok(format!("{} {}", refusal.status, refusal.code)),
         Ok(_) => Err("a forged report was counted".into()),

@@ -24,7 +24,9 @@ const KNOWN: &[&str] = &[
 pub fn check_names() -> Result<(), ConfigError> {
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     match names.into_iter().find(|name| name.starts_with("TALLYBACK_") && !KNOWN.contains(&name.as_str())) {
-        Some(name) => Err(ConfigError::new(name, format!("there is no such setting; there are {}", KNOWN.join(", ")))),
+        Some(name) => {
+            Err(ConfigError::new(name, format!("there is no such setting; there are {}", KNOWN.join(", "))))
+        }
         None => Ok(()),
     }
 }

@@ -16,7 +16,10 @@ pub fn start_logging() -> Result<(), ConfigError> {
         Ok("json") => log.json().init(),
         Ok("text") | Err(_) => log.with_ansi(std::io::stderr().is_terminal()).init(),
         Ok(other) => {
-            return Err(ConfigError::new("TALLYBACK_LOG_FORMAT", format!("`{other}` is neither text nor json")));
+            return Err(ConfigError::new(
+                "TALLYBACK_LOG_FORMAT",
+                format!("`{other}` is neither text nor json"),
+            ));
         }
     }
     Ok(())

@@ -12,7 +12,9 @@ impl From<diesel::result::Error> for Error {
             Diesel::NotFound => Self::not_found(),
             Diesel::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _)
             | Diesel::BrokenTransactionManager => Self::Unavailable(error.to_string()),
-            Diesel::DatabaseError(_, info) if is_passing(info.message()) => Self::Unavailable(error.to_string()),
+            Diesel::DatabaseError(_, info) if is_passing(info.message()) => {
+                Self::Unavailable(error.to_string())
+            }
             _ => Self::Internal(error.to_string()),
         }
     }
@@ -26,13 +28,16 @@ fn is_passing(message: &str) -> bool {
 }
 
 /// Columns whose unique keys a caller can run into.
-const TAKEN: [(&str, Code); 2] = [("external_id", Code::ExternalIdTaken), ("event_name", Code::EventNameTaken)];
+const TAKEN: [(&str, Code); 2] =
+    [("external_id", Code::ExternalIdTaken), ("event_name", Code::EventNameTaken)];
 
 /// Turns the violation of a unique key over one of the caller's own columns into that column's code.
 pub fn taken(error: diesel::result::Error) -> Error {
     use diesel::result::{DatabaseErrorKind::UniqueViolation, Error::DatabaseError};
     let code = match &error {
-        DatabaseError(UniqueViolation, info) => TAKEN.iter().find(|(column, _)| info.message().contains(column)),
+        DatabaseError(UniqueViolation, info) => {
+            TAKEN.iter().find(|(column, _)| info.message().contains(column))
+        }
         _ => None,
     };
     match code {

@@ -19,9 +19,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::domain::{
     click_id::ClickId,
     conversion::{ConversionStatus, MatchMode},
+    currency::Currency,
     goal::{Counting, DefaultStatus, HoldEnd, MoneyKind},
     ids::*,
-    currency::Currency,
     money::Micros,
     postback::Form,
     setup::{DeepLinks, Status},
@@ -111,8 +111,21 @@ macro_rules! uid_columns {
     )*};
 }
 uid_columns!(
-    PartnerId, UserId, ApiKeyId, KeyId, AdvertiserId, PublisherId, CampaignId, CreativeId, LinkId, GoalId,
-    PostbackId, ConversionId, AdjustmentId, RowId, ClickId,
+    PartnerId,
+    UserId,
+    ApiKeyId,
+    KeyId,
+    AdvertiserId,
+    PublisherId,
+    CampaignId,
+    CreativeId,
+    LinkId,
+    GoalId,
+    PostbackId,
+    ConversionId,
+    AdjustmentId,
+    RowId,
+    ClickId,
 );
 
 /// A closed set of words as text.
@@ -133,8 +146,18 @@ macro_rules! text_columns {
     )*};
 }
 text_columns!(
-    Status, DeepLinks, Counting, DefaultStatus, MoneyKind, HoldEnd, ConversionStatus, MatchMode, ClickClass,
-    IpStorage, Form, Currency,
+    Status,
+    DeepLinks,
+    Counting,
+    DefaultStatus,
+    MoneyKind,
+    HoldEnd,
+    ConversionStatus,
+    MatchMode,
+    ClickClass,
+    IpStorage,
+    Form,
+    Currency,
 );
 
 column!(Utc; Timestamp);
@@ -148,7 +171,9 @@ impl ToSql<Utc, Pg> for Timestamp {
 }
 impl FromSql<Utc, Pg> for Timestamp {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-        Ok(Self::from_micros(i64::from_be_bytes(value.as_bytes().try_into()?).saturating_add(PG_EPOCH_MICROS)))
+        Ok(Self::from_micros(
+            i64::from_be_bytes(value.as_bytes().try_into()?).saturating_add(PG_EPOCH_MICROS),
+        ))
     }
 }
 impl ToSql<Utc, Sqlite> for Timestamp {

@@ -35,12 +35,14 @@ impl Api {
     /// Clicks, and returns where the visitor is sent.
     pub async fn click(&self, url: &str) -> Result<String, Failure> {
         let answer = self.client.get(url).header("user-agent", BROWSER).send().await?;
-        let location = answer.headers().get("location").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let location =
+            answer.headers().get("location").and_then(|value| value.to_str().ok()).map(str::to_owned);
         location.ok_or_else(|| format!("the click was answered {}", answer.status()).into())
     }
 }
 
-const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
+const BROWSER: &str =
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
 
 async fn answer(response: reqwest::Response) -> Result<Value, Failure> {
     let status = response.status();

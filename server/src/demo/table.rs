@@ -2,14 +2,16 @@
 
 use serde_json::Value;
 
-const HEADINGS: [&str; 8] = ["day", "campaign", "publisher", "clicks", "conversions", "rate", "amount", "payout"];
+const HEADINGS: [&str; 8] =
+    ["day", "campaign", "publisher", "clicks", "conversions", "rate", "amount", "payout"];
 
 /// The rows of a report by day, campaign and publisher.
 pub fn of(report: &Value) -> String {
     let rows = report["rows"].as_array().into_iter().flatten().map(cells);
     let lines: Vec<Vec<String>> = std::iter::once(HEADINGS.map(str::to_owned).to_vec()).chain(rows).collect();
-    let widths: Vec<usize> =
-        (0..HEADINGS.len()).map(|column| lines.iter().map(|line| line[column].len()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..HEADINGS.len())
+        .map(|column| lines.iter().map(|line| line[column].len()).max().unwrap_or(0))
+        .collect();
     let line = |line: &Vec<String>| {
         let cells = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         format!("  {}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
@@ -26,7 +28,8 @@ fn cells(row: &Value) -> Vec<String> {
         }
         None => "-".to_owned(),
     };
-    let rate = row["conversion_rate"].as_f64().map_or("-".to_owned(), |rate| format!("{:.1} %", rate * 100.0));
+    let rate =
+        row["conversion_rate"].as_f64().map_or("-".to_owned(), |rate| format!("{:.1} %", rate * 100.0));
     vec![
         dimension("day"),
         dimension("campaign"),

@@ -140,7 +140,8 @@ pub fn goal_for<'a>(report: &Report, goals: &'a [GoalRules]) -> Result<&'a GoalR
     goals.iter().find(|goal| goal.event_name == report.goal).ok_or_else(|| {
         let active = goals.iter().filter(|goal| goal.status == Status::Active);
         let nearest = text::nearest(&report.goal, active.map(|goal| goal.event_name.as_str()));
-        let refusal = Refusal::new(Code::GoalMismatch, format!("No goal has the event name `{}`.", report.goal));
+        let refusal =
+            Refusal::new(Code::GoalMismatch, format!("No goal has the event name `{}`.", report.goal));
         match nearest.first() {
             Some(name) => refusal.hint(format!("Did you mean `{name}`? Names are compared byte for byte.")),
             None => refusal,
@@ -159,7 +160,10 @@ pub fn count_key(counting: Counting, click: ClickId, order_id: Option<&str>) -> 
 
 fn check_goal(report: &Report, goal: &GoalRules) -> Result<(), Refusal> {
     if goal.status != Status::Active {
-        return Err(Refusal::new(Code::GoalInactive, format!("The goal `{}` is {}.", goal.event_name, goal.status)));
+        return Err(Refusal::new(
+            Code::GoalInactive,
+            format!("The goal `{}` is {}.", goal.event_name, goal.status),
+        ));
     }
     if report.click_id.is_none() {
         let mode = if report.customer_id.is_some() { "customer_id" } else { "publisher_id" };
@@ -179,7 +183,8 @@ fn check_currency(report: &Report, goal: &GoalRules) -> Result<(), Refusal> {
     match (report.amount, report.currency, goal.currency) {
         (Some(_), None, _) => Err(Refusal::of(Code::CurrencyRequired)),
         (Some(_), Some(sent), Some(wanted)) if sent != wanted => {
-            let detail = format!("The goal `{}` takes amounts in {wanted}; this one is in {sent}.", goal.event_name);
+            let detail =
+                format!("The goal `{}` takes amounts in {wanted}; this one is in {sent}.", goal.event_name);
             Err(Refusal::new(Code::CurrencyInvalid, detail).fact("currency", wanted.as_str()))
         }
         _ => Ok(()),
@@ -208,7 +213,8 @@ fn genuine_click(facts: &Facts) -> Result<GenuineClick<'_>, Refusal> {
             Err(Refusal::of(Code::ClickNotFound))
         }
         ClickFacts::Genuine { credit, .. } if credit.advertiser_id != facts.advertiser_id => {
-            Err(Refusal::of(Code::AdvertiserMismatch).fact("click_advertiser_id", credit.advertiser_id.to_string()))
+            Err(Refusal::of(Code::AdvertiserMismatch)
+                .fact("click_advertiser_id", credit.advertiser_id.to_string()))
         }
         ClickFacts::Genuine { id, row, credit, campaign_status } => {
             Ok(GenuineClick { id: *id, row: *row, credit, campaign_status: *campaign_status })
@@ -225,12 +231,19 @@ fn check_retention(click: &GenuineClick<'_>, goal: &GoalRules, facts: &Facts) ->
     Ok(())
 }
 
-fn check_windows(report: &Report, goal: &GoalRules, click: ClickId, received_at: Timestamp) -> Result<(), Refusal> {
+fn check_windows(
+    report: &Report,
+    goal: &GoalRules,
+    click: ClickId,
+    received_at: Timestamp,
+) -> Result<(), Refusal> {
     let age = report.event_time.seconds() - click.minted_at().seconds();
     let window = goal.click_window_seconds;
     if age > window {
         let detail = format!("The click was {age} seconds old, the goal's window is {window}.");
-        return Err(Refusal::new(Code::ClickExpired, detail).fact("age_seconds", age).fact("window_seconds", window));
+        return Err(Refusal::new(Code::ClickExpired, detail)
+            .fact("age_seconds", age)
+            .fact("window_seconds", window));
     }
     if age < 0 {
         let detail = format!("The event is {} seconds older than the click.", -age);

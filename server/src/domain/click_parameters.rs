@@ -102,7 +102,10 @@ fn decode(text: &str) -> String {
 }
 
 fn canonical(name: &str) -> Option<&'static str> {
-    PARAMETERS.iter().find(|(known, aliases)| *known == name || aliases.contains(&name)).map(|(known, _)| *known)
+    PARAMETERS
+        .iter()
+        .find(|(known, aliases)| *known == name || aliases.contains(&name))
+        .map(|(known, _)| *known)
 }
 
 #[cfg(test)]
@@ -122,7 +125,8 @@ mod tests {
     #[test]
     fn hostile_values_are_tamed() {
         let long = "ä".repeat(300);
-        let query = format!("sub1=a%0d%0aSet-Cookie:%20b&sub2={long}&sub3=%ff&sub1=second&foo=bar&sub4=%00&sub5");
+        let query =
+            format!("sub1=a%0d%0aSet-Cookie:%20b&sub2={long}&sub3=%ff&sub1=second&foo=bar&sub4=%00&sub5");
         let parameters = ClickParameters::parse(&query);
         assert_eq!(parameters.get("sub1"), Some("aSet-Cookie: b"));
         assert_eq!(parameters.get("sub2").map(str::len), Some(500));

@@ -11,7 +11,9 @@ const MAX_INTEGER_DIGITS: usize = 12;
 /// An amount in millionths of its currency's unit: 49.90 is 49,900,000.
 ///
 /// The currency is kept beside it. Negative amounts arise from reversals, never from [`parse_decimal`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(transparent)]
 pub struct Micros(pub i64);
 

@@ -32,7 +32,8 @@ impl Month {
 
     /// Its first moment.
     pub fn start(self) -> Timestamp {
-        let first = Date::new(self.year, self.month, 1).ok().and_then(|date| date.to_zoned(TimeZone::UTC).ok());
+        let first =
+            Date::new(self.year, self.month, 1).ok().and_then(|date| date.to_zoned(TimeZone::UTC).ok());
         first.map_or(Timestamp::MAX, |start| Timestamp::from_micros(start.timestamp().as_microsecond()))
     }
 }

@@ -77,8 +77,9 @@ impl Parameters {
 
     /// Reads a JSON object. A key that stands twice is an error, never "the last one wins".
     pub fn from_json(body: &[u8]) -> Result<Self, Refusal> {
-        let Pairs(pairs) = serde_json::from_slice(body)
-            .map_err(|error| Refusal::new(Code::Malformed, format!("The body is not a JSON object: {error}.")))?;
+        let Pairs(pairs) = serde_json::from_slice(body).map_err(|error| {
+            Refusal::new(Code::Malformed, format!("The body is not a JSON object: {error}."))
+        })?;
         Self::from_pairs(pairs, Vec::new())
     }
 
@@ -88,7 +89,11 @@ impl Parameters {
         for (name, value) in pairs {
             let canonical = canonical(&name);
             if let Some(first) = seen.insert(canonical.map_or(name.clone(), str::to_owned), name.clone()) {
-                let twice = if first == name { "stands twice".to_owned() } else { format!("means the same as {first}") };
+                let twice = if first == name {
+                    "stands twice".to_owned()
+                } else {
+                    format!("means the same as {first}")
+                };
                 errors.push(FieldError::new(name, format!("{twice}; send it once")));
                 continue;
             }
@@ -128,7 +133,10 @@ fn decode(text: &str) -> Option<String> {
 }
 
 fn canonical(name: &str) -> Option<&'static str> {
-    PARAMETERS.iter().find(|known| known.name == name || known.aliases.contains(&name)).map(|known| known.name)
+    PARAMETERS
+        .iter()
+        .find(|known| known.name == name || known.aliases.contains(&name))
+        .map(|known| known.name)
 }
 
 /// A parameter that is present but empty counts as absent.
@@ -165,7 +173,8 @@ mod tests {
 
     #[test]
     fn aliases_are_read_under_their_canonical_name() {
-        let parameters = Parameters::from_urlencoded("et=lead&tid=abc&txid=9&foo=1&key_id=k&ts=1&sig=x").unwrap();
+        let parameters =
+            Parameters::from_urlencoded("et=lead&tid=abc&txid=9&foo=1&key_id=k&ts=1&sig=x").unwrap();
         assert_eq!(parameters.text("goal"), Some("lead"));
         assert_eq!(parameters.text("click_id"), Some("abc"));
         assert_eq!(parameters.text("order_id"), Some("9"));

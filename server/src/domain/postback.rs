@@ -112,7 +112,9 @@ fn refuse(code: Code, name: &str, detail: impl Into<String>) -> Refusal {
 fn check_shapes(parameters: &Parameters, form: Form) -> Result<(), Refusal> {
     let errors: Vec<_> = parameters
         .iter()
-        .filter_map(|(name, value)| shape_error(name, value, form).map(|detail| FieldError::new(name, detail)))
+        .filter_map(|(name, value)| {
+            shape_error(name, value, form).map(|detail| FieldError::new(name, detail))
+        })
         .collect();
     if errors.is_empty() { Ok(()) } else { Err(Refusal::fields(Code::Malformed, errors)) }
 }
@@ -186,7 +188,9 @@ fn is_placeholder(text: &str) -> bool {
     [("{{", "}}"), ("{", "}"), ("${", "}"), ("%", "%"), ("[", "]"), ("<", ">"), ("#", "#"), ("%%", "%%")]
         .iter()
         .any(|(open, close)| {
-            text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)).is_some_and(|inner| name(inner.trim()))
+            text.strip_prefix(open)
+                .and_then(|rest| rest.strip_suffix(close))
+                .is_some_and(|inner| name(inner.trim()))
         })
 }
 
@@ -208,7 +212,9 @@ fn check_personal_data(parameters: &Parameters, form: Form) -> Result<(), Refusa
 /// Whether a text looks like an e-mail address.
 pub fn is_email(text: &str) -> bool {
     text.trim().split_once('@').is_some_and(|(local, host)| {
-        !local.is_empty() && !host.contains(['@', ' ', '/']) && host.split_once('.').is_some_and(|(_, top)| !top.is_empty())
+        !local.is_empty()
+            && !host.contains(['@', ' ', '/'])
+            && host.split_once('.').is_some_and(|(_, top)| !top.is_empty())
     })
 }
 
@@ -231,7 +237,11 @@ fn check_present(parameters: &Parameters) -> Result<(), Refusal> {
 }
 
 fn reference<I: Id>(parameters: &Parameters, name: &str) -> Result<Option<Reference<I>>, Refusal> {
-    parameters.text(name).map(Reference::parse).transpose().map_err(|detail| refuse(Code::Malformed, name, detail))
+    parameters
+        .text(name)
+        .map(Reference::parse)
+        .transpose()
+        .map_err(|detail| refuse(Code::Malformed, name, detail))
 }
 
 fn amount(parameters: &Parameters) -> Result<Option<Micros>, Refusal> {
@@ -241,18 +251,22 @@ fn amount(parameters: &Parameters) -> Result<Option<Micros>, Refusal> {
 
 fn currency(parameters: &Parameters) -> Result<Option<Currency>, Refusal> {
     let Some(text) = parameters.text("currency") else { return Ok(None) };
-    Currency::parse(text)
-        .map(Some)
-        .ok_or_else(|| refuse(Code::CurrencyInvalid, "currency", format!("`{text}` is not an ISO 4217 code such as EUR")))
+    Currency::parse(text).map(Some).ok_or_else(|| {
+        refuse(Code::CurrencyInvalid, "currency", format!("`{text}` is not an ISO 4217 code such as EUR"))
+    })
 }
 
 fn status(parameters: &Parameters) -> Result<Option<ConversionStatus>, Refusal> {
     let Some(text) = parameters.text("status") else { return Ok(None) };
     match ConversionStatus::parse(text) {
-        Some(status @ (ConversionStatus::Approved | ConversionStatus::Pending | ConversionStatus::Rejected)) => {
-            Ok(Some(status))
-        }
-        _ => Err(refuse(Code::Malformed, "status", format!("`{text}` is not one of approved, pending, rejected"))),
+        Some(
+            status @ (ConversionStatus::Approved | ConversionStatus::Pending | ConversionStatus::Rejected),
+        ) => Ok(Some(status)),
+        _ => Err(refuse(
+            Code::Malformed,
+            "status",
+            format!("`{text}` is not one of approved, pending, rejected"),
+        )),
     }
 }
 
@@ -280,14 +294,26 @@ fn parse_event_time(text: &str) -> Result<Timestamp, Refusal> {
         }
         Ok(seconds) if digits && text.len() <= 10 => Ok(Timestamp::from_seconds(seconds)),
         _ => Timestamp::parse(text).ok_or_else(|| {
-            refuse(Code::Malformed, "event_time", "is neither RFC 3339 (2026-01-31T12:00:00Z) nor Unix seconds")
+            refuse(
+                Code::Malformed,
+                "event_time",
+                "is neither RFC 3339 (2026-01-31T12:00:00Z) nor Unix seconds",
+            )
         }),
     }
 }
 
 fn extras(parameters: &Parameters) -> Map<String, Value> {
     const STORED: [&str; 9] = [
-        "adv_sub1", "adv_sub2", "adv_sub3", "adv_sub4", "adv_sub5", "coupon", "lead_id", "email_sha256", "metadata",
+        "adv_sub1",
+        "adv_sub2",
+        "adv_sub3",
+        "adv_sub4",
+        "adv_sub5",
+        "coupon",
+        "lead_id",
+        "email_sha256",
+        "metadata",
     ];
     STORED.iter().filter_map(|name| Some(((*name).to_owned(), parameters.get(name)?.clone()))).collect()
 }
@@ -322,7 +348,8 @@ mod tests {
 
     #[test]
     fn every_form_says_the_same() {
-        let query = read("goal=sale&click_id=abc&amount=49.90&currency=EUR&event_time=1789999999&coupon=X").unwrap();
+        let query =
+            read("goal=sale&click_id=abc&amount=49.90&currency=EUR&event_time=1789999999&coupon=X").unwrap();
         let json = read_json(
             r#"{"goal":"sale","click_id":"abc","amount":"49.90","currency":"EUR","event_time":1789999999,"coupon":"X"}"#,
         )
@@ -371,7 +398,8 @@ mod tests {
 
     #[test]
     fn ordinary_values_are_not_taken_for_placeholders_or_people() {
-        let report = read("goal=ORDER_ID&click_id=abc&order_id=4915112345678&coupon=50%25&adv_sub1=a@b").unwrap();
+        let report =
+            read("goal=ORDER_ID&click_id=abc&order_id=4915112345678&coupon=50%25&adv_sub1=a@b").unwrap();
         assert_eq!(report.goal, "ORDER_ID");
         assert_eq!(report.order_id.as_deref(), Some("4915112345678"));
     }

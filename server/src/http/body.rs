@@ -35,13 +35,17 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
 
 /// Refuses a body of another type.
 pub fn require_type(request: &HttpRequest, wanted: &str) -> Result<(), Refusal> {
-    let header = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let header =
+        request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let sent = header.split(';').next().unwrap_or_default().trim();
     if sent.eq_ignore_ascii_case(wanted) {
         return Ok(());
     }
     let sent = if sent.is_empty() { "no Content-Type" } else { "another Content-Type" };
-    Err(Refusal::new(Code::UnsupportedMediaType, format!("Send `Content-Type: {wanted}`; this came with {sent}.")))
+    Err(Refusal::new(
+        Code::UnsupportedMediaType,
+        format!("Send `Content-Type: {wanted}`; this came with {sent}."),
+    ))
 }
 
 /// Reads a whole body, up to the bound.

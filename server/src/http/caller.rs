@@ -29,7 +29,8 @@ impl FromRequest for Caller {
 }
 
 async fn authenticate(request: &HttpRequest) -> Result<Caller> {
-    let state = request.app_data::<Data<State>>().ok_or_else(|| Error::Internal("there is no state".into()))?;
+    let state =
+        request.app_data::<Data<State>>().ok_or_else(|| Error::Internal("there is no state".into()))?;
     Transport::of(request, &state.trusted_proxies).require_private()?;
     let text = bearer(request)?;
     let key = ApiKeyText::parse(text).ok_or_else(|| Refusal::of(Code::ApiKeyInvalid))?;
@@ -43,5 +44,9 @@ async fn authenticate(request: &HttpRequest) -> Result<Caller> {
 fn bearer(request: &HttpRequest) -> Result<&str, Refusal> {
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let (scheme, token) = header.and_then(|text| text.split_once(' ')).unwrap_or_default();
-    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(Refusal::of(Code::ApiKeyMissing)) }
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(token.trim())
+    } else {
+        Err(Refusal::of(Code::ApiKeyMissing))
+    }
 }

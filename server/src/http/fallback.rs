@@ -31,21 +31,30 @@ impl Methods {
 
 fn methods(item: &Value) -> Vec<String> {
     const ALL: [&str; 6] = ["get", "head", "post", "put", "patch", "delete"];
-    ALL.iter().filter(|method| item.get(**method).is_some()).map(|method| method.to_ascii_uppercase()).collect()
+    ALL.iter()
+        .filter(|method| item.get(**method).is_some())
+        .map(|method| method.to_ascii_uppercase())
+        .collect()
 }
 
 fn fits(template: &str, path: &str) -> bool {
     let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
     template.len() == path.len()
-        && template.iter().zip(path).all(|(part, text)| part == &text || (part.starts_with('{') && !text.is_empty()))
+        && template
+            .iter()
+            .zip(path)
+            .all(|(part, text)| part == &text || (part.starts_with('{') && !text.is_empty()))
 }
 
 /// Answers a request that no route takes.
 pub async fn no_route(request: HttpRequest, methods: Data<Methods>) -> HttpResponse {
     let allowed = methods.at(request.path());
     if allowed.is_empty() {
-        return Error::from(Refusal::new(Code::NotFound, "There is no such address; /docs lists those there are."))
-            .error_response();
+        return Error::from(Refusal::new(
+            Code::NotFound,
+            "There is no such address; /docs lists those there are.",
+        ))
+        .error_response();
     }
     let detail = format!("{} is not taken here, {} is.", request.method(), allowed.join(", "));
     let mut response = Error::from(Refusal::new(Code::MethodNotAllowed, detail)).error_response();

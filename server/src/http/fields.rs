@@ -154,7 +154,11 @@ pub mod read {
         use crate::domain::goal::LONGEST_SECONDS;
         move |seconds| {
             let fits = (least..=LONGEST_SECONDS).contains(&seconds);
-            if fits { Ok(seconds) } else { Err(format!("must be a number of seconds from {least} to {LONGEST_SECONDS}")) }
+            if fits {
+                Ok(seconds)
+            } else {
+                Err(format!("must be a number of seconds from {least} to {LONGEST_SECONDS}"))
+            }
         }
     }
 }

@@ -5,8 +5,8 @@ use utoipa_actix_web::{scope, service_config::ServiceConfig};
 
 use super::{
     api::{
-        advertisers::*, campaigns::*, clicks::*, conversions::*, creatives::*, goals::*, links::*, postbacks::*,
-        publishers::*, reports::*, signing_keys::*,
+        advertisers::*, campaigns::*, clicks::*, conversions::*, creatives::*, goals::*, links::*,
+        postbacks::*, publishers::*, reports::*, signing_keys::*,
     },
     docs,
     health::{check_live, check_ready},

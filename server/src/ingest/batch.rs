@@ -50,11 +50,15 @@ where
     while let Some(mut batch) = waiting.pop() {
         let outcome = commit(batch.iter().map(|(item, _)| item.clone()).collect()).await;
         match outcome {
-            Ok(results) => batch.into_iter().zip(results).for_each(|((_, reply), result)| drop(reply.send(Ok(result)))),
+            Ok(results) => {
+                batch.into_iter().zip(results).for_each(|((_, reply), result)| drop(reply.send(Ok(result))))
+            }
             Err(Error::Unavailable(why)) => reply_unavailable(batch, &why),
             Err(error) if batch.len() == 1 => {
                 tracing::error!(%error, "a request could not be written");
-                batch.into_iter().for_each(|(_, reply)| drop(reply.send(Err(Error::Internal(error.to_string())))));
+                batch
+                    .into_iter()
+                    .for_each(|(_, reply)| drop(reply.send(Err(Error::Internal(error.to_string())))));
             }
             Err(_) => {
                 let second = batch.split_off(batch.len() / 2);

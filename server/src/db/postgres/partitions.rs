@@ -29,7 +29,9 @@ pub fn ensure(conn: &mut Conn, now: Timestamp) -> Result<()> {
 
 fn statement(table: &str, month: Month) -> String {
     let (from, to) = (first_id(month.start()), first_id(month.next().start()));
-    format!("CREATE TABLE IF NOT EXISTS {table}_{month} PARTITION OF {table} FOR VALUES FROM ('{from}') TO ('{to}')")
+    format!(
+        "CREATE TABLE IF NOT EXISTS {table}_{month} PARTITION OF {table} FOR VALUES FROM ('{from}') TO ('{to}')"
+    )
 }
 
 /// The smallest id of a row that is made at `time`.

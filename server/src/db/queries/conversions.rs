@@ -19,10 +19,8 @@ use crate::{
 
 /// Inserts a conversion unless its click or its order is counted already; says whether it did.
 pub fn insert_once(conn: &mut Conn, conversion: &Conversion) -> QueryResult<bool> {
-    let inserted = diesel::insert_into(conversions::table)
-        .values(conversion)
-        .on_conflict_do_nothing()
-        .execute(conn)?;
+    let inserted =
+        diesel::insert_into(conversions::table).values(conversion).on_conflict_do_nothing().execute(conn)?;
     Ok(inserted == 1)
 }
 

@@ -24,7 +24,12 @@ use crate::{
 resource!(links, LinkId, Link, LinkChanges, [advertiser_id, campaign_id, publisher_id]);
 
 /// Claims a number for a link; false when the number is taken.
-pub fn claim_number(conn: &mut Conn, scope: &PartnerScope, link: LinkId, number: LinkNumber) -> QueryResult<bool> {
+pub fn claim_number(
+    conn: &mut Conn,
+    scope: &PartnerScope,
+    link: LinkId,
+    number: LinkNumber,
+) -> QueryResult<bool> {
     let entry = (
         link_directory::number.eq(i64::from(number.0)),
         link_directory::link_id.eq(link),

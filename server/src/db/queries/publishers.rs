@@ -12,7 +12,7 @@ use crate::{
         scope::PartnerScope,
     },
     domain::{
-        ids::{PublisherId, Id, Reference},
+        ids::{Id, PublisherId, Reference},
         setup::Status,
         time::Timestamp,
     },

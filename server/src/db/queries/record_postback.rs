@@ -106,14 +106,16 @@ fn advertiser(conn: &mut Conn, received: &Received, report: &Report) -> Result<A
     match candidates.as_slice() {
         [only] => Ok(*only),
         _ => {
-            let detail = "is needed, because the key covers several advertisers: an id or an ext:... of yours";
+            let detail =
+                "is needed, because the key covers several advertisers: an id or an ext:... of yours";
             Err(Refusal::fields(Code::Malformed, vec![FieldError::new("advertiser", detail)]).into())
         }
     }
 }
 
 fn unknown_advertiser(name: &Reference<AdvertiserId>) -> Error {
-    let error = FieldError::new("advertiser", format!("there is no advertiser `{name}` that this key covers"));
+    let error =
+        FieldError::new("advertiser", format!("there is no advertiser `{name}` that this key covers"));
     Refusal::fields(Code::NotFound, vec![error]).into()
 }
 

@@ -46,7 +46,8 @@ pub fn list(conn: &mut Conn, scope: &PartnerScope, listing: &Listing) -> QueryRe
 
 /// Revokes a key; one that is revoked already keeps its time.
 pub fn revoke(conn: &mut Conn, scope: &PartnerScope, id: KeyId, now: Timestamp) -> QueryResult<SigningKey> {
-    let key = signing_keys::table.filter(signing_keys::partner_id.eq(scope.id())).filter(signing_keys::id.eq(id));
+    let key =
+        signing_keys::table.filter(signing_keys::partner_id.eq(scope.id())).filter(signing_keys::id.eq(id));
     diesel::update(key.filter(signing_keys::revoked_at.is_null()))
         .set(signing_keys::revoked_at.eq(now))
         .execute(conn)?;

@@ -64,7 +64,16 @@ fn add_to_hour(conn: &mut Conn, total: &HourlyTotal) -> QueryResult<()> {
     diesel::insert_into(table)
         .values(total)
         .on_conflict((
-            partner_id, hour, kind, advertiser_id, campaign_id, creative_id, link_id, publisher_id, goal_id, currency,
+            partner_id,
+            hour,
+            kind,
+            advertiser_id,
+            campaign_id,
+            creative_id,
+            link_id,
+            publisher_id,
+            goal_id,
+            currency,
         ))
         .do_update()
         .set((

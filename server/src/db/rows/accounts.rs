@@ -22,7 +22,6 @@ pub struct Partner {
     pub created_at: Timestamp,
 }
 
-
 /// A key for the REST API. Of its secret only the hash is kept.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = schema::api_keys, treat_none_as_default_value = false)]

@@ -39,8 +39,8 @@ fn pool(path: PathBuf, size: usize) -> Pool<Conn> {
 
 fn open(path: &std::path::Path) -> Result<Conn> {
     let unavailable = |error: String| Error::Unavailable(format!("cannot open {}: {error}", path.display()));
-    let mut conn =
-        SqliteConnection::establish(&path.to_string_lossy()).map_err(|error| unavailable(error.to_string()))?;
+    let mut conn = SqliteConnection::establish(&path.to_string_lossy())
+        .map_err(|error| unavailable(error.to_string()))?;
     conn.batch_execute(SET_UP).map_err(|error| unavailable(error.to_string()))?;
     Ok(conn)
 }

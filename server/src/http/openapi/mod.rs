@@ -71,10 +71,12 @@ fn operations(paths: &mut Paths) -> Vec<Place<'_>> {
 
 /// A handler's doc comment is wrapped and may run on: its first sentence is the summary, all else the description.
 fn tidy_text(operation: &mut Operation) {
-    let summary = operation.summary.take().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    let summary =
+        operation.summary.take().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
     let (first, rest) = summary.split_once(". ").unwrap_or((&summary, ""));
     let description = operation.description.take().unwrap_or_default();
-    let description = [rest, description.trim()].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>();
+    let description =
+        [rest, description.trim()].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>();
     operation.summary = Some(first.trim_end_matches('.').to_owned());
     operation.description = Some(description.join("\n\n")).filter(|text| !text.is_empty());
 }

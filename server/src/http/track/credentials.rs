@@ -14,7 +14,8 @@ use crate::{
         refusal::Refusal,
         scopes::Scope,
         signature::{
-            SignedQuery, SigningSecret, SplitError, TimestampProblem, check_timestamp, verify_message, verify_query,
+            SignedQuery, SigningSecret, SplitError, TimestampProblem, check_timestamp, verify_message,
+            verify_query,
         },
         time::Timestamp,
     },
@@ -117,10 +118,12 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Refusal> {
     let mut values = headers.get_all(name);
     match (values.next(), values.next()) {
         (None, _) => Err(Refusal::new(Code::SignatureMissing, format!("The header `{name}` is missing."))),
-        (Some(_), Some(_)) => Err(Refusal::new(Code::SignatureInvalid, format!("The header `{name}` stands twice."))),
-        (Some(value), None) => {
-            value.to_str().map_err(|_| Refusal::new(Code::SignatureInvalid, format!("`{name}` is not plain text.")))
+        (Some(_), Some(_)) => {
+            Err(Refusal::new(Code::SignatureInvalid, format!("The header `{name}` stands twice.")))
         }
+        (Some(value), None) => value
+            .to_str()
+            .map_err(|_| Refusal::new(Code::SignatureInvalid, format!("`{name}` is not plain text."))),
     }
 }
 
@@ -131,8 +134,15 @@ pub async fn named_key(state: &State, claim: &Claim<'_>) -> Result<Option<Signin
 }
 
 /// Checks a claim against the key it names: signature first, so that a stranger learns nothing else.
-pub fn check(state: &State, claim: &Claim<'_>, key: &SigningKey, now: Timestamp) -> Result<KeyPowers, Refusal> {
-    let secret = state.master_key.open(&context(&PartnerScope::established(key.partner_id), key.id), &key.secret_sealed);
+pub fn check(
+    state: &State,
+    claim: &Claim<'_>,
+    key: &SigningKey,
+    now: Timestamp,
+) -> Result<KeyPowers, Refusal> {
+    let secret = state
+        .master_key
+        .open(&context(&PartnerScope::established(key.partner_id), key.id), &key.secret_sealed);
     let secret = secret.and_then(|bytes| SigningSecret::from_bytes(&bytes));
     let is_signed = secret.is_some_and(|secret| claim.is_signed_with(&secret));
     if !is_signed || key.revoked_at.is_some() {

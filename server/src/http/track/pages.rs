@@ -17,7 +17,8 @@ pub fn gone() -> HttpResponse {
 
 /// The click cannot be recorded right now.
 pub fn unavailable() -> HttpResponse {
-    let mut response = page(StatusCode::SERVICE_UNAVAILABLE, "Please try again", "This will only take a moment.");
+    let mut response =
+        page(StatusCode::SERVICE_UNAVAILABLE, "Please try again", "This will only take a moment.");
     response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
     response
 }
