@@ -20,7 +20,7 @@ pub enum DatabaseUrl {
     /// A server.
     Postgres {
         /// Host, user, password and the rest.
-        config: tokio_postgres::Config,
+        config: Box<tokio_postgres::Config>,
         /// How TLS is checked, when it is used.
         tls: Arc<rustls::ClientConfig>,
     },
@@ -30,7 +30,9 @@ impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            Self::Postgres { config, .. } => write!(f, "postgres:{}", config.get_dbname().unwrap_or_default()),
+            Self::Postgres { config, .. } => {
+                write!(f, "postgres:{}", config.get_dbname().unwrap_or_default())
+            }
         }
     }
 }
@@ -50,7 +52,9 @@ impl DatabaseUrl {
                 })?;
                 Ok(Self::Sqlite(data_dir.join("tallyback.db")))
             }
-            Some(":memory:") => Err(ConfigError::new(NAME, "a database in memory cannot keep anything; name a file")),
+            Some(":memory:") => {
+                Err(ConfigError::new(NAME, "a database in memory cannot keep anything; name a file"))
+            }
             Some(path) => Ok(Self::Sqlite(path.into())),
             None => Err(ConfigError::new(NAME, "must start with sqlite: or postgres://")),
         }
@@ -59,11 +63,13 @@ impl DatabaseUrl {
 
 /// Certificates are always checked where TLS is used, so the two `verify-` modes mean `require` here.
 fn postgres(text: &str, ca: Option<&Path>) -> Result<DatabaseUrl, ConfigError> {
-    let text = text.replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require");
+    let text = text
+        .replace("sslmode=verify-full", "sslmode=require")
+        .replace("sslmode=verify-ca", "sslmode=require");
     let mut config: tokio_postgres::Config =
         text.parse().map_err(|error| ConfigError::new(NAME, format!("cannot be read: {error}")))?;
     config.application_name("tallyback").connect_timeout(std::time::Duration::from_secs(5));
-    Ok(DatabaseUrl::Postgres { config, tls: Arc::new(tls(ca)?) })
+    Ok(DatabaseUrl::Postgres { config: Box::new(config), tls: Arc::new(tls(ca)?) })
 }
 
 fn tls(ca: Option<&Path>) -> Result<rustls::ClientConfig, ConfigError> {

@@ -35,10 +35,13 @@ impl Store {
     /// Opens the database. Its tables may not be there yet: see [`Store::migrate`].
     pub fn open(url: &DatabaseUrl) -> Result<Self> {
         match url {
-            DatabaseUrl::Postgres { config, tls } => Ok(Self::Postgres(postgres::pool(config.clone(), tls.clone()))),
-            DatabaseUrl::Sqlite(path) => {
-                Ok(Self::Sqlite { writer: sqlite::writer(path.clone()), readers: sqlite::readers(path.clone()) })
+            DatabaseUrl::Postgres { config, tls } => {
+                Ok(Self::Postgres(postgres::pool((**config).clone(), tls.clone())))
             }
+            DatabaseUrl::Sqlite(path) => Ok(Self::Sqlite {
+                writer: sqlite::writer(path.clone()),
+                readers: sqlite::readers(path.clone()),
+            }),
         }
     }
 
@@ -57,10 +60,19 @@ macro_rules! db_read {
     ($store:expr, |$queries:ident, $conn:ident| $body:expr) => {
         match $store {
             $crate::db::Store::Postgres(pool) => {
-                pool.run(move |$conn| { use $crate::db::postgres as $queries; $crate::db::lift($body) }).await
+                pool.run(move |$conn| {
+                    use $crate::db::postgres as $queries;
+                    $crate::db::lift($body)
+                })
+                .await
             }
             $crate::db::Store::Sqlite { readers, .. } => {
-                readers.run(move |$conn| { use $crate::db::sqlite as $queries; $crate::db::lift($body) }).await
+                readers
+                    .run(move |$conn| {
+                        use $crate::db::sqlite as $queries;
+                        $crate::db::lift($body)
+                    })
+                    .await
             }
         }
     };
@@ -92,13 +104,17 @@ macro_rules! db_write {
 pub(crate) use db_write;
 
 /// Runs what is missing of `migrations` and names what was run.
-fn run_migrations<C, DB>(conn: &mut C, migrations: diesel_migrations::EmbeddedMigrations) -> Result<Vec<String>>
+fn run_migrations<C, DB>(
+    conn: &mut C,
+    migrations: diesel_migrations::EmbeddedMigrations,
+) -> Result<Vec<String>>
 where
     DB: diesel::backend::Backend,
     C: diesel_migrations::MigrationHarness<DB>,
 {
     let applied = conn.run_pending_migrations(migrations);
-    let applied = applied.map_err(|error| crate::error::Error::Internal(format!("migration failed: {error}")))?;
+    let applied =
+        applied.map_err(|error| crate::error::Error::Internal(format!("migration failed: {error}")))?;
     Ok(applied.iter().map(ToString::to_string).collect())
 }
 

@@ -12,6 +12,7 @@ use super::pool::Pool;
 use crate::error::{Error, Result};
 
 pub mod partitions;
+#[expect(clippy::duplicate_mod, reason = "each backend checks the queries against its own connection")]
 #[path = "../queries/mod.rs"]
 mod queries;
 pub use queries::*;
@@ -44,8 +45,10 @@ async fn connect(
     tls: &Arc<rustls::ClientConfig>,
 ) -> diesel::ConnectionResult<Conn> {
     let tls = MakeRustlsConnect::new(rustls::ClientConfig::clone(tls));
-    let (client, connection) =
-        config.connect(tls).await.map_err(|error| diesel::ConnectionError::BadConnection(format!("{error:?}")))?;
+    let (client, connection) = config
+        .connect(tls)
+        .await
+        .map_err(|error| diesel::ConnectionError::BadConnection(format!("{error:?}")))?;
     Ok(Conn::from(AsyncPgConnection::try_from_client_and_connection(client, connection).await?))
 }
 
@@ -54,8 +57,10 @@ fn unavailable(error: impl std::fmt::Display) -> Error {
 }
 
 fn is_sound(conn: &mut Conn) -> bool {
-    use diesel::connection::{TransactionManager};
-    !<<Conn as Connection>::TransactionManager as TransactionManager<Conn>>::is_broken_transaction_manager(conn)
+    use diesel::connection::TransactionManager;
+    !<<Conn as Connection>::TransactionManager as TransactionManager<Conn>>::is_broken_transaction_manager(
+        conn,
+    )
 }
 
 /// Runs an operation in one transaction.
