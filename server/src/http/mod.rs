@@ -4,7 +4,7 @@
 pub mod api;
 mod body;
 mod caller;
-mod docs;
+pub mod docs;
 pub mod fallback;
 mod fields;
 mod health;
@@ -23,9 +23,7 @@ use ipnet::IpNet;
 
 pub use request_id::with_request_id;
 
-use crate::{
-    clock::Clock, db::Store, domain::master_key::MasterKey, geo::Geo, ingest::Ingest,
-};
+use crate::{clock::Clock, db::Store, domain::master_key::MasterKey, geo::Geo, ingest::Ingest};
 
 /// What every handler can reach.
 #[derive(Clone)]
