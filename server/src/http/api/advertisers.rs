@@ -34,7 +34,7 @@ const USUAL_CLICK_ID_PARAMETER: &str = "kcid";
 /// A new advertiser.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"name": "Acme Shoes", "external_id": "acme", "deep_link_hosts": ["shop.example", "*.shop.example"]}))]
+#[schema(examples(json!({"name": "Acme Shoes", "external_id": "acme", "deep_link_hosts": ["shop.example", "*.shop.example"]})))]
 pub struct CreateAdvertiser {
     /// A name for people, 1 to 200 characters.
     #[schema(required)]
@@ -52,7 +52,7 @@ pub struct CreateAdvertiser {
 /// What to change about an advertiser; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"name": "Acme Shoes Ltd", "status": "paused"}))]
+#[schema(examples(json!({"name": "Acme Shoes Ltd", "status": "paused"})))]
 pub struct UpdateAdvertiser {
     /// A name for people.
     name: Option<String>,
@@ -75,7 +75,7 @@ pub struct UpdateAdvertiser {
 
 /// An advertiser.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": "acme", "name": "Acme Shoes", "status": "active", "click_id_parameter": "kcid", "deep_link_hosts": ["shop.example"], "fallback_url": null, "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"}))]
+#[schema(examples(json!({"id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": "acme", "name": "Acme Shoes", "status": "active", "click_id_parameter": "kcid", "deep_link_hosts": ["shop.example"], "fallback_url": null, "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"})))]
 pub struct AdvertiserView {
     /// Its id.
     id: AdvertiserId,
@@ -119,6 +119,7 @@ impl From<Advertiser> for AdvertiserView {
 #[into_params(parameter_in = Query)]
 pub struct ListAdvertisers {
     /// How many, 1 to 100; 25 by default.
+    #[param(minimum = 1, maximum = 100, default = 25)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -241,7 +242,7 @@ pub async fn update_advertiser(
     Ok(web::Json(row.into()))
 }
 
-/// Archives an advertiser: it takes no part any more and leaves the lists; nothing is deleted. Set `status` to
+/// Archives an advertiser. It takes no part any more and leaves the lists; nothing is deleted. Set `status` to
 /// bring it back.
 #[utoipa::path(tag = "Advertisers", params(("id" = String, Path, description = "The advertiser's id, or `ext:` and your own.")),
     responses((status = 200, description = "The archived advertiser.", body = AdvertiserView)),

@@ -28,7 +28,7 @@ use crate::{
 /// A new signing key.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"name": "Shop back end", "advertiser_ids": ["adv_01kayw5m8hfz2v6y0t3n7r9q4c"]}))]
+#[schema(examples(json!({"name": "Shop back end", "advertiser_ids": ["adv_01kayw5m8hfz2v6y0t3n7r9q4c"]})))]
 pub struct CreateSigningKey {
     /// A name for people, 1 to 200 characters.
     #[schema(required)]
@@ -42,7 +42,7 @@ pub struct CreateSigningKey {
 
 /// A signing key.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Shop back end", "advertiser_ids": ["adv_01kayw5m8hfz2v6y0t3n7r9q4c"], "scopes": ["conversions:write"], "created_at": "2026-11-22T10:00:00Z", "revoked_at": null}))]
+#[schema(examples(json!({"id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Shop back end", "advertiser_ids": ["adv_01kayw5m8hfz2v6y0t3n7r9q4c"], "scopes": ["conversions:write"], "created_at": "2026-11-22T10:00:00Z", "revoked_at": null})))]
 pub struct SigningKeyView {
     /// Its id: what `X-Key-Id` says.
     id: KeyId,
@@ -60,7 +60,7 @@ pub struct SigningKeyView {
 
 /// A signing key with its secret, which is shown this once.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Shop back end", "advertiser_ids": [], "scopes": ["conversions:write"], "created_at": "2026-11-22T10:00:00Z", "revoked_at": null, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="}))]
+#[schema(examples(json!({"id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Shop back end", "advertiser_ids": [], "scopes": ["conversions:write"], "created_at": "2026-11-22T10:00:00Z", "revoked_at": null, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="})))]
 pub struct NewSigningKeyView {
     /// The key.
     #[serde(flatten)]
@@ -88,6 +88,7 @@ impl From<SigningKey> for SigningKeyView {
 #[into_params(parameter_in = Query)]
 pub struct ListSigningKeys {
     /// How many, 1 to 100; 25 by default.
+    #[param(minimum = 1, maximum = 100, default = 25)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -139,7 +140,10 @@ fn read_scopes(words: Vec<String>) -> Result<Vec<String>, String> {
     if words.is_empty() {
         return Err("must name at least one scope".to_owned());
     }
-    words.into_iter().map(|word| read::word(Scope::ALL, Scope::parse)(word).map(|scope| scope.to_string())).collect()
+    words
+        .into_iter()
+        .map(|word| read::word(Scope::ALL, Scope::parse)(word).map(|scope| scope.to_string()))
+        .collect()
 }
 
 fn read_advertisers(names: Vec<String>) -> Result<Vec<Reference<AdvertiserId>>, String> {
@@ -161,11 +165,12 @@ pub async fn list_signing_keys(
     let limit = fields.optional("limit", Some(query.limit), limit);
     let limit = fields.finish(|| limit)?;
     let listing = Listing { after: list.read(query.cursor.as_deref())?, limit, ..Listing::default() };
-    let rows = db_read!(&state.store, |queries, conn| queries::signing_keys::list(conn, &caller.partner, &listing))?;
+    let rows =
+        db_read!(&state.store, |queries, conn| queries::signing_keys::list(conn, &caller.partner, &listing))?;
     Ok(web::Json(list.page(rows, limit, |row| *row.id.bytes(), SigningKeyView::from)))
 }
 
-/// Revokes a signing key: what it signs is refused from now on. Revoking it again changes nothing.
+/// Revokes a signing key. What it signs is refused from now on. Revoking it again changes nothing.
 #[utoipa::path(tag = "Signing keys", params(("id" = String, Path, description = "The key's id.")),
     responses((status = 200, description = "The revoked key.", body = SigningKeyView)),
     extensions(("x-codes" = json!(["not_found"]))))]

@@ -6,8 +6,11 @@ use serde_json::json;
 use crate::{
     domain::{
         code::Code,
+        conversion::ConversionStatus,
         ids::{AdvertiserId, ConversionId},
         refusal::{FieldError, Refusal},
+        scopes::Scope,
+        signature::TimestampProblem,
     },
     http::schemas::{TIME, example_id},
 };
@@ -15,13 +18,14 @@ use crate::{
 /// A refusal by the management API.
 pub fn api(code: Code) -> Refusal {
     match code {
-        Code::Malformed => {
-            Refusal::new(code, "The body does not fit: unknown field `nmae`, expected `name` at line 1 column 7.")
-        }
-        Code::ValidationFailed => fields(code, &[
-            ("/name", "is needed"),
-            ("/currency", "`EURO` is not an ISO 4217 code such as EUR"),
-        ]),
+        Code::Malformed => Refusal::new(
+            code,
+            "The body does not fit: unknown field `nmae`, expected `name` at line 1 column 7.",
+        ),
+        Code::ValidationFailed => fields(
+            code,
+            &[("/name", "is needed"), ("/currency", "`EURO` is not an ISO 4217 code such as EUR")],
+        ),
         Code::UnsupportedMediaType => Refusal::new(code, JSON_WANTED),
         _ => Refusal::of(code),
     }
@@ -32,24 +36,37 @@ const JSON_WANTED: &str = "Send `Content-Type: application/json`; this came with
 /// A refusal of a postback.
 pub fn postback(code: Code) -> Refusal {
     match code {
-        Code::Malformed => fields(code, &[
-            ("goal", "is needed: the goal's event name"),
-            ("click_id", "is needed: the id that came with the landing URL"),
-        ]),
+        Code::Malformed => fields(
+            code,
+            &[
+                ("goal", "is needed: the goal's event name"),
+                ("click_id", "is needed: the id that came with the landing URL"),
+            ],
+        ),
         Code::UnresolvedMacro => fields(code, &[("amount", "`{payout}` is a placeholder, not a value")]),
         Code::PiiInUrl => {
             fields(code, &[("customer_id", "looks like an e-mail address or a phone number; send a hash")])
         }
         Code::AmountInvalid => fields(code, &[("amount", "use a dot as decimal separator")]),
-        Code::TimestampInMilliseconds => fields(code, &[(
-            "event_time",
-            "`1795341600123` has 13 digits: these are milliseconds, seconds have 10",
-        )]),
+        Code::TimestampInMilliseconds => fields(
+            code,
+            &[("event_time", "`1795341600123` has 13 digits: these are milliseconds, seconds have 10")],
+        ),
         Code::EventInFuture => {
             let detail = "2026-11-22T11:00:00Z is 3600 seconds ahead of the server's clock";
             fields(code, &[("event_time", detail)]).fact("server_time", TIME)
         }
         Code::UnsupportedMediaType => Refusal::new(code, JSON_WANTED),
+        Code::NotFound => {
+            fields(code, &[("advertiser", "there is no advertiser `ext:acme` that this key covers")])
+        }
+        Code::ScopeMissing => {
+            Refusal::new(code, format!("The key lacks the scope `{}`.", Scope::ConversionsWrite))
+        }
+        Code::TimestampOutOfTolerance => {
+            Refusal::new(code, TimestampProblem::OutOfTolerance { difference_seconds: 3_600 }.to_string())
+                .fact("server_time", 1_795_341_600)
+        }
         _ => by_goal_and_click(code),
     }
 }
@@ -66,7 +83,8 @@ fn by_goal_and_click(code: Code) -> Refusal {
                 .fact("mode", "transaction")
         }
         Code::CurrencyInvalid => {
-            Refusal::new(code, "The goal `sale` takes amounts in EUR; this one is in USD.").fact("currency", "EUR")
+            Refusal::new(code, "The goal `sale` takes amounts in EUR; this one is in USD.")
+                .fact("currency", "EUR")
         }
         Code::ClickIdMalformed => {
             Refusal::new(code, "The click id is malformed: received 15 of 35 characters.")
@@ -93,6 +111,7 @@ fn by_goal_and_click(code: Code) -> Refusal {
         Code::OrderAttributedElsewhere => Refusal::of(code).fact("conversion_id", first),
         Code::DuplicateConflict => Refusal::new(code, "Counted with 49.90 EUR; this report says 59.90 EUR.")
             .fact("conversion_id", first)
+            .fact("conversion_status", ConversionStatus::Approved.as_str())
             .fact("counted", "49.90 EUR")
             .fact("received", "59.90 EUR"),
         _ => Refusal::of(code),

@@ -7,7 +7,7 @@ use actix_web::{
 };
 use serde_json::{Map, Value};
 
-use super::pages;
+use super::{click_query::ClickQuery, pages};
 use crate::{
     clock,
     db::{db_read, rows::records::Click, rows::setup::Route, sql_types::Json},
@@ -26,18 +26,16 @@ use crate::{
     http::{State, transport::Transport},
 };
 
-/// Records a click and redirects to the landing page, with the click id in its URL. Parameters of the URL are kept
-/// with the click: `sub1`..`sub10`, `source_id`, `site`, `ext_click_id` and the ad networks' ids. `url=` is followed
-/// only if the link allows deep links and the host is on the advertiser's list.
-#[utoipa::path(tag = "Tracking", params(
-        ("link" = String, Path, description = "The link's code or id: use `click_url` of the link."),
-        ("sub1" = Option<String>, Query, description = "The publisher's sub id; `sub1` to `sub10`, 500 bytes each."),
-        ("url" = Option<String>, Query, description = "A deep link on one of the advertiser's hosts.")),
+/// Records a click and redirects to the landing page, with the click id in its URL. The click is stored before the
+/// visitor moves on. Parameters that mean nothing here are ignored; values are cut to 500 bytes, never refused.
+/// While link, campaign or advertiser are paused or over, the click is recorded as `invalid` and goes to the fallback
+/// of the link, then of the campaign, then of the advertiser. Answers are pages for people, not problem documents.
+#[utoipa::path(tag = "Tracking", params(("link" = String, Path, description = "The link's code of seven characters, as in its `click_url`, or its id.", example = "3f9k2qd"), ClickQuery),
     responses(
-        (status = 302, description = "To the landing page, or to the fallback of what is out of use.", headers(("location" = String, description = "The page, with the click id."))),
-        (status = 404, description = "There is no such link: a neutral page.", body = String, content_type = "text/html", example = "<!doctype html>..."),
-        (status = 410, description = "The link is out of use and has no fallback: a neutral page.", body = String, content_type = "text/html", example = "<!doctype html>..."),
-        (status = 503, description = "The click cannot be recorded right now: a neutral page.", body = String, content_type = "text/html", example = "<!doctype html>...")),
+        (status = 302, description = "To the landing page, or to the fallback of what is out of use. No body; not to be cached.", headers(("location" = String, description = "The page, with the click id."))),
+        (status = 404, description = "There is no such link, or it is archived. A neutral page; nothing is recorded.", body = String, content_type = "text/html", example = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Not found</title><h1>Not found</h1><p>There is nothing at this address."),
+        (status = 410, description = "The link is out of use and has no fallback. A neutral page; the click is recorded as `invalid`.", body = String, content_type = "text/html", example = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>No longer available</title><h1>No longer available</h1><p>This offer is not available."),
+        (status = 503, description = "The click cannot be recorded right now. A neutral page.", body = String, content_type = "text/html", headers(("retry-after" = i64, description = "When to try again, in seconds.")), example = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Please try again</title><h1>Please try again</h1><p>This will only take a moment.")),
     extensions(("x-codes" = json!([]))))]
 #[get("/c/{link}")]
 pub async fn follow_link(request: HttpRequest, link: Path<String>, state: Data<State>) -> HttpResponse {
@@ -51,12 +49,13 @@ pub async fn follow_link(request: HttpRequest, link: Path<String>, state: Data<S
     }
 }
 
-/// Answers the headers that a click would get, and records nothing.
-#[utoipa::path(tag = "Tracking", params(("link" = String, Path, description = "The link's code or id.")),
+/// Answers the headers that a click would get, and records nothing. The click id in `Location` belongs to no click.
+#[utoipa::path(tag = "Tracking", params(("link" = String, Path, description = "The link's code of seven characters, as in its `click_url`, or its id.", example = "3f9k2qd"), ClickQuery),
     responses(
         (status = 302, description = "To where a click would go.", headers(("location" = String, description = "The page."))),
-        (status = 404, description = "There is no such link."),
-        (status = 410, description = "The link is out of use and has no fallback.")),
+        (status = 404, description = "There is no such link, or it is archived."),
+        (status = 410, description = "The link is out of use and has no fallback."),
+        (status = 503, description = "It cannot be looked up right now.", headers(("retry-after" = i64, description = "When to try again, in seconds.")))),
     extensions(("x-codes" = json!([]))))]
 #[head("/c/{link}")]
 pub async fn probe_link(request: HttpRequest, link: Path<String>, state: Data<State>) -> HttpResponse {
@@ -81,17 +80,25 @@ fn redirect(location: Option<String>) -> HttpResponse {
 }
 
 /// The click to record, and where to send the visitor; none when there is no such link.
-async fn prepare(request: &HttpRequest, link: &str, state: &State) -> Result<Option<(Click, Option<String>)>> {
+async fn prepare(
+    request: &HttpRequest,
+    link: &str,
+    state: &State,
+) -> Result<Option<(Click, Option<String>)>> {
     let Some(name) = LinkName::parse(link) else { return Ok(None) };
     let mut parameters = ClickParameters::parse(request.query_string());
     let traffic = (parameters.take("publisher_id"), parameters.take("creative_id"));
     let route = db_read!(&state.store, |queries, conn| {
         let Some(mut route) = queries::links::route(conn, name)? else { return Ok(None) };
         // What the link leaves open, the URL may say; a name that is not the partner's says nothing.
-        if let (None, Some(Ok(name))) = (route.link.publisher_id, traffic.0.as_deref().map(Reference::<PublisherId>::parse)) {
+        if let (None, Some(Ok(name))) =
+            (route.link.publisher_id, traffic.0.as_deref().map(Reference::<PublisherId>::parse))
+        {
             route.link.publisher_id = queries::publishers::find(conn, &route.scope, &name)?.map(|row| row.id);
         }
-        if let (None, Some(Ok(name))) = (route.link.creative_id, traffic.1.as_deref().map(Reference::<CreativeId>::parse)) {
+        if let (None, Some(Ok(name))) =
+            (route.link.creative_id, traffic.1.as_deref().map(Reference::<CreativeId>::parse))
+        {
             route.link.creative_id = queries::creatives::find(conn, &route.scope, &name)?.map(|row| row.id);
         }
         Ok::<_, crate::error::Error>(Some(route))
@@ -102,7 +109,9 @@ async fn prepare(request: &HttpRequest, link: &str, state: &State) -> Result<Opt
     let click = click(request, state, &route, &parameters, &destination, now);
     let id = ClickIdKey::derive(&state.master_key, route.scope.id()).text(&click.id);
     let location = destination.page.and_then(|page| {
-        page.render(Some(&id), &route.advertiser.click_id_parameter, |wanted| value(wanted, &click, &parameters))
+        page.render(Some(&id), &route.advertiser.click_id_parameter, |wanted| {
+            value(wanted, &click, &parameters)
+        })
     });
     Ok(Some((click, location)))
 }
@@ -118,7 +127,8 @@ fn way(route: &Route) -> Way<'_> {
         starts_at: campaign.starts_at,
         ends_at: campaign.ends_at,
         landing_url: link.landing_url.as_deref().unwrap_or(&campaign.landing_url),
-        fallbacks: [&link.fallback_url, &campaign.fallback_url, &advertiser.fallback_url].map(Option::as_deref),
+        fallbacks: [&link.fallback_url, &campaign.fallback_url, &advertiser.fallback_url]
+            .map(Option::as_deref),
         deep_links: link.deep_links,
         deep_link_hosts: &advertiser.deep_link_hosts.0,
     }
@@ -148,14 +158,22 @@ fn click(
     let kept = |name| parameters.get(name).map(str::to_owned);
     Click {
         partner_id: route.scope.id(),
-        id: ClickId::mint(now, LinkNumber(u32::try_from(route.link.number).unwrap_or_default()), clock::random()),
+        id: ClickId::mint(
+            now,
+            LinkNumber(u32::try_from(route.link.number).unwrap_or_default()),
+            clock::random(),
+        ),
         link_id: route.link.id,
         advertiser_id: route.link.advertiser_id,
         campaign_id: route.link.campaign_id,
         creative_id: route.link.creative_id,
         publisher_id: route.link.publisher_id,
         clicked_at: now,
-        class: if destination.invalid.is_some() { ClickClass::Invalid } else { classify(user_agent, purpose) },
+        class: if destination.invalid.is_some() {
+            ClickClass::Invalid
+        } else {
+            classify(user_agent, purpose)
+        },
         reason: destination.invalid.map(str::to_owned),
         flags: Json(flags),
         site: kept("site"),
@@ -178,7 +196,11 @@ fn click(
 /// The parameters that have no column of their own.
 fn further(parameters: &ClickParameters) -> Map<String, Value> {
     let own = ["site", "source_id", "ext_click_id"];
-    parameters.iter().filter(|(name, _)| !own.contains(name)).map(|(name, text)| (name.to_owned(), text.into())).collect()
+    parameters
+        .iter()
+        .filter(|(name, _)| !own.contains(name))
+        .map(|(name, text)| (name.to_owned(), text.into()))
+        .collect()
 }
 
 /// What a macro of the landing page stands for in this click.
