@@ -37,7 +37,7 @@ const USUAL_CLICK_ID_PARAMETER: &str = "kcid";
 #[schema(examples(json!({"name": "Acme Shoes", "external_id": "acme", "deep_link_hosts": ["shop.example", "*.shop.example"]})))]
 pub struct CreateAdvertiser {
     /// A name for people, 1 to 200 characters.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     name: Option<String>,
     /// Your own id, unique among your advertisers; use it as `ext:...` wherever an advertiser's id is taken.
     external_id: Option<String>,
@@ -45,7 +45,7 @@ pub struct CreateAdvertiser {
     click_id_parameter: Option<String>,
     /// Hosts that `url=` of a tracking link may lead to; `*.` in front takes every subdomain.
     deep_link_hosts: Option<Vec<String>>,
-    /// Where clicks go that have no landing page (any more), when neither link nor campaign says it.
+    /// Where clicks go while link, campaign or advertiser is out of use, when neither link nor campaign says it.
     fallback_url: Option<String>,
 }
 
@@ -67,7 +67,7 @@ pub struct UpdateAdvertiser {
     click_id_parameter: Option<String>,
     /// Hosts that `url=` may lead to.
     deep_link_hosts: Option<Vec<String>>,
-    /// Where clicks go that have no landing page; null clears it.
+    /// Where clicks go while link, campaign or advertiser is out of use; null clears it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     fallback_url: Option<Option<String>>,
@@ -89,7 +89,7 @@ pub struct AdvertiserView {
     click_id_parameter: String,
     /// Hosts that `url=` may lead to.
     deep_link_hosts: Vec<String>,
-    /// Where clicks go that have no landing page.
+    /// Where clicks go while link, campaign or advertiser is out of use.
     fallback_url: Option<String>,
     /// When it was made.
     created_at: Timestamp,

@@ -32,15 +32,15 @@ use crate::{
 #[schema(examples(json!({"advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Autumn sale", "landing_url": "https://shop.example/sale?click={click_id}"})))]
 pub struct CreateCampaign {
     /// The advertiser: its id, or `ext:` and your own.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     advertiser_id: Option<String>,
     /// A name for people, 1 to 200 characters.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     name: Option<String>,
     /// Your own id, unique among your campaigns; use it as `ext:...` wherever its id is taken.
     external_id: Option<String>,
     /// Where clicks go: an http or https URL with macros such as `{click_id}` or `{sub1}`. Without a click-id macro the id is appended.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     landing_url: Option<String>,
     /// Where clicks go while the campaign is paused or over, when the link does not say it.
     fallback_url: Option<String>,

@@ -32,10 +32,10 @@ use crate::{
 #[schema(examples(json!({"advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Banner 300x250"})))]
 pub struct CreateCreative {
     /// The advertiser: its id, or `ext:` and your own.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     advertiser_id: Option<String>,
     /// A name for people, 1 to 200 characters.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     name: Option<String>,
     /// Your own id, unique among your creatives; use it as `ext:...` wherever its id is taken.
     external_id: Option<String>,

@@ -43,7 +43,7 @@ const HOLD_SECONDS: i64 = 0;
 #[schema(examples(json!({"event_name": "purchase", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "count": "per_order", "payout": {"type": "percent", "percent": "10"}, "revenue": {"type": "percent", "percent": "12.5"}, "hold_seconds": 1209600})))]
 pub struct CreateGoal {
     /// The name that postbacks send, byte for byte: 1 to 100 bytes.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     event_name: Option<String>,
     /// A name for people; the event name by default.
     name: Option<String>,

@@ -35,10 +35,10 @@ use crate::{
 #[schema(examples(json!({"campaign_id": "cmp_01kayw5m8hfz2v6y0t3n7r9q4c", "publisher_id": "pub_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Blog, sidebar"})))]
 pub struct CreateLink {
     /// The campaign: its id, or `ext:` and your own.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     campaign_id: Option<String>,
     /// A name for people, 1 to 200 characters.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     name: Option<String>,
     /// Your own id, unique among your links; use it as `ext:...` wherever its id is taken.
     external_id: Option<String>,

@@ -32,7 +32,7 @@ use crate::{
 #[schema(examples(json!({"name": "Blog Network", "external_id": "blog-7"})))]
 pub struct CreatePublisher {
     /// A name for people, 1 to 200 characters.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     name: Option<String>,
     /// Your own id, unique among your publishers; use it as `ext:...` wherever its id is taken.
     external_id: Option<String>,

@@ -31,7 +31,7 @@ use crate::{
 #[schema(examples(json!({"name": "Shop back end", "advertiser_ids": ["adv_01kayw5m8hfz2v6y0t3n7r9q4c"]})))]
 pub struct CreateSigningKey {
     /// A name for people, 1 to 200 characters.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     name: Option<String>,
     /// The advertisers it speaks for: ids, or `ext:` and your own. Empty or absent: all of yours.
     advertiser_ids: Option<Vec<String>>,
@@ -51,6 +51,7 @@ pub struct SigningKeyView {
     /// The advertisers it speaks for; empty: all of yours.
     advertiser_ids: Vec<AdvertiserId>,
     /// What it may do.
+    #[schema(value_type = Vec<Scope>)]
     scopes: Vec<String>,
     /// When it was made.
     created_at: Timestamp,
