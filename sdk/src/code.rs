@@ -14,8 +14,6 @@ words! {
         AcceptedPending = "accepted_pending",
         /// Says the conversion is counted and its hold is running (202).
         AcceptedOnHold = "accepted_on_hold",
-        /// Says the report is on the server's disk and counted when its database is back (202).
-        AcceptedSpooled = "accepted_spooled",
         /// Says the report would be accepted; nothing was recorded (200).
         Validated = "validated",
         /// Says the same conversion was counted before (200).
@@ -42,12 +40,8 @@ words! {
         GoalMismatch = "goal_mismatch",
         /// Says the goal is paused (422).
         GoalInactive = "goal_inactive",
-        /// Says the goal does not serve the click's campaign (422).
-        GoalNotInCampaign = "goal_not_in_campaign",
         /// Says the goal does not allow this way of matching (422).
         ModeNotAllowed = "mode_not_allowed",
-        /// Says the publisher is unknown, blocked or not on this advertiser (422).
-        PublisherNotPermitted = "publisher_not_permitted",
         /// Says the goal needs an order id (422).
         OrderIdRequired = "order_id_required",
         /// Says the goal needs an amount (422).
@@ -76,8 +70,6 @@ words! {
         TimestampOutOfTolerance = "timestamp_out_of_tolerance",
         /// Says the key lacks a scope (403).
         ScopeMissing = "scope_missing",
-        /// Says the key may not be used from this address (403).
-        SourceIpNotAllowed = "source_ip_not_allowed",
         /// Says the request came over plain HTTP (403).
         HttpsRequired = "https_required",
         /// Says the body is too large (413).
@@ -86,10 +78,24 @@ words! {
         UnsupportedMediaType = "unsupported_media_type",
         /// Says the endpoint does not answer this method (405).
         MethodNotAllowed = "method_not_allowed",
-        /// Says too many requests came in (429).
-        RateLimited = "rate_limited",
         /// Says the server cannot write durably now (503).
         Unavailable = "unavailable",
+        /// Says something went wrong in the server (500).
+        Internal = "internal",
+        /// Says the report names an advertiser that the key does not cover (404).
+        NotFound = "not_found",
+        /// Says, at the management API, that there is no API key (401).
+        ApiKeyMissing = "api_key_missing",
+        /// Says, at the management API, that the API key is unknown or revoked (401).
+        ApiKeyInvalid = "api_key_invalid",
+        /// Says, at the management API, that some fields are wrong (422).
+        ValidationFailed = "validation_failed",
+        /// Says, at the management API, that another record has the external id (409).
+        ExternalIdTaken = "external_id_taken",
+        /// Says, at the management API, that another goal has the event name (409).
+        EventNameTaken = "event_name_taken",
+        /// Says, at the management API, that the cursor belongs to another list (400).
+        CursorInvalid = "cursor_invalid",
     }
 }
 

@@ -34,8 +34,6 @@ pub enum Outcome {
     Pending,
     /// Counted; becomes final at [`Recorded::hold_until`].
     OnHold,
-    /// On the server's disk while its database is away; counted later, once.
-    Spooled,
     /// Would be recorded. Answers a dry run.
     Validated,
     /// Was counted before; [`Recorded::conversion_id`] is the first conversion's. What a retry gets if
@@ -52,7 +50,6 @@ impl Outcome {
             Self::Accepted => Code::Accepted,
             Self::Pending => Code::AcceptedPending,
             Self::OnHold => Code::AcceptedOnHold,
-            Self::Spooled => Code::AcceptedSpooled,
             Self::Validated => Code::Validated,
             Self::Duplicate => Code::Duplicate,
             Self::Unknown(word) => Code::parse(word),
@@ -65,7 +62,6 @@ impl Outcome {
             Code::Accepted => Some(Self::Accepted),
             Code::AcceptedPending => Some(Self::Pending),
             Code::AcceptedOnHold => Some(Self::OnHold),
-            Code::AcceptedSpooled => Some(Self::Spooled),
             Code::Validated => Some(Self::Validated),
             Code::Duplicate => Some(Self::Duplicate),
             Code::Unknown(word) => Some(Self::Unknown(word)),
@@ -101,9 +97,7 @@ mod tests {
 
     #[test]
     fn every_outcome_keeps_its_code() {
-        for code in
-            ["accepted", "accepted_pending", "accepted_on_hold", "accepted_spooled", "validated", "duplicate"]
-        {
+        for code in ["accepted", "accepted_pending", "accepted_on_hold", "validated", "duplicate"] {
             let outcome = Outcome::from_code(Code::parse(code)).unwrap();
             assert_eq!(outcome.code(), code);
             assert!(!matches!(outcome, Outcome::Unknown(_)), "{code}");

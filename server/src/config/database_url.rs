@@ -20,7 +20,7 @@ pub enum DatabaseUrl {
     /// A server.
     Postgres {
         /// Host, user, password and the rest.
-        config: tokio_postgres::Config,
+        config: Box<tokio_postgres::Config>,
         /// How TLS is checked, when it is used.
         tls: Arc<rustls::ClientConfig>,
     },
@@ -69,7 +69,7 @@ fn postgres(text: &str, ca: Option<&Path>) -> Result<DatabaseUrl, ConfigError> {
     let mut config: tokio_postgres::Config =
         text.parse().map_err(|error| ConfigError::new(NAME, format!("cannot be read: {error}")))?;
     config.application_name("tallyback").connect_timeout(std::time::Duration::from_secs(5));
-    Ok(DatabaseUrl::Postgres { config, tls: Arc::new(tls(ca)?) })
+    Ok(DatabaseUrl::Postgres { config: Box::new(config), tls: Arc::new(tls(ca)?) })
 }
 
 fn tls(ca: Option<&Path>) -> Result<rustls::ClientConfig, ConfigError> {

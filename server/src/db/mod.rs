@@ -36,7 +36,7 @@ impl Store {
     pub fn open(url: &DatabaseUrl) -> Result<Self> {
         match url {
             DatabaseUrl::Postgres { config, tls } => {
-                Ok(Self::Postgres(postgres::pool(config.clone(), tls.clone())))
+                Ok(Self::Postgres(postgres::pool((**config).clone(), tls.clone())))
             }
             DatabaseUrl::Sqlite(path) => Ok(Self::Sqlite {
                 writer: sqlite::writer(path.clone()),

@@ -100,7 +100,6 @@ codes! {
     ExternalIdTaken "external_id_taken" 409 No "Another one of yours has this external id." "Use another `external_id`."
     EventNameTaken "event_name_taken" 409 No "Another goal in this scope has this event name." "Use another `event_name`, or change the goal that has it."
     CursorInvalid "cursor_invalid" 400 No "The cursor does not belong to this list." "Take `cursor` from `next_cursor` of the same list with the same filters."
-    RequestTimeout "request_timeout" 408 Yes "The request did not arrive in time." "Send it again, faster."
     Internal "internal" 500 Yes "Something went wrong on our side." "Tell the operator the `request_id`."
 }
 

@@ -1,7 +1,7 @@
 //! The documentation that the server serves: the OpenAPI document, the reference made from it, the table of codes.
 //! Nothing here makes a browser talk to anybody but this server.
 
-mod outcomes;
+pub mod outcomes;
 
 use std::sync::LazyLock;
 
@@ -81,7 +81,10 @@ fn show(page: &Page) -> HttpResponse {
 fn reference_page() -> Page {
     let html = scalar_api_reference::scalar_html(&settings(), Some(SCRIPT_URL))
         .replace("<html>", "<html lang=\"en\">")
-        .replace("<title>Scalar API Reference</title>", "<title>Tallyback API</title>");
+        .replace(
+            "<title>Scalar API Reference</title>",
+            "<link rel=\"icon\" href=\"data:,\"><title>Tallyback API</title>",
+        );
     // Scalar sets styles from its script, so they cannot be listed by their hashes.
     let policy = format!(
         "default-src 'none'; script-src 'self' {}; style-src 'unsafe-inline'; img-src 'self' data:; \
@@ -123,7 +126,7 @@ mod tests {
     fn the_reference_loads_our_script_and_allows_its_own_start() {
         let html = String::from_utf8(REFERENCE.html.to_vec()).unwrap();
         assert!(html.contains("<script src=\"/docs/scalar.js\">"), "{html}");
-        assert!(html.contains("<title>Tallyback API</title>"), "{html}");
+        assert!(html.contains("<link rel=\"icon\" href=\"data:,\"><title>Tallyback API</title>"), "{html}");
         assert!(!html.contains("://"), "a foreign address: {html}");
         assert!(between(&html, "<script>", "</script>").contains("createApiReference"), "{html}");
     }

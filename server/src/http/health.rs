@@ -9,7 +9,7 @@ use crate::{db::db_read, error::Result};
 
 /// How the server is.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"status": "ok"}))]
+#[schema(examples(json!({"status": "ok"})))]
 pub struct Health {
     /// `ok`.
     status: &'static str,

@@ -4,7 +4,7 @@
 pub mod api;
 mod body;
 mod caller;
-mod docs;
+pub mod docs;
 pub mod fallback;
 mod fields;
 mod health;

@@ -13,6 +13,7 @@ use utoipa::{
 };
 
 use crate::domain::{
+    click_id::ClickId,
     code::Code,
     conversion::{ConversionStatus, MatchMode},
     currency::Currency,
@@ -28,6 +29,8 @@ use crate::domain::{
 
 /// What an id in an example ends with.
 const ID_TAIL: &str = "01kayw5m8hfz2v6y0t3n7r9q4c";
+/// What every example of a click id says.
+pub const CLICK_ID: &str = "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7";
 /// What every example of a time says.
 pub const TIME: &str = "2026-11-22T10:00:00Z";
 
@@ -78,21 +81,56 @@ schemas! {
     PostbackId => id::<PostbackId>(),
     ConversionId => id::<ConversionId>(),
     AdjustmentId => id::<AdjustmentId>(),
+    ClickId => text("The id of one click, as the landing page got it: 35 characters, read in either case.")
+        .pattern(Some("^1[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{34}$"))
+        .examples([CLICK_ID]),
     Timestamp => text("A point in time: RFC 3339, UTC.")
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
-        .example(Some(json!(TIME))),
-    Currency => text("An active currency of ISO 4217.").pattern(Some("^[A-Z]{3}$")).example(Some(json!("EUR"))),
-    Status => words("Whether a thing takes part.", Status::ALL),
+        .examples([TIME]),
+    Currency => text("An active currency of ISO 4217.").pattern(Some("^[A-Z]{3}$")).examples(["EUR"]),
+    Status => words(
+        "Whether a thing takes part. `paused` switches it off for now; `archived` also takes it out of lists. \
+         Both can be undone.",
+        Status::ALL,
+    ),
     DeepLinks => words("Whether `url=` of a tracking link is followed to the advertiser's hosts.", DeepLinks::ALL),
-    Counting => words("What counts once: a click, or an order.", Counting::ALL),
-    DefaultStatus => words("What a conversion of the goal starts as.", DefaultStatus::ALL),
-    HoldEnd => words("What the end of the hold means.", HoldEnd::ALL),
+    Counting => words(
+        "How often a click can convert: `once`, or once for each order id (`per_order`).",
+        Counting::ALL,
+    ),
+    DefaultStatus => words(
+        "What a conversion starts as: `approved` is final (after its hold, if there is one), `pending` waits for \
+         a decision.",
+        DefaultStatus::ALL,
+    ),
+    HoldEnd => words(
+        "What the end of the hold does with a conversion that nobody has decided.",
+        HoldEnd::ALL,
+    ),
     MoneyKind => words("How a sum is found: always the same, a share of the amount, or the amount.", MoneyKind::ALL),
-    ConversionStatus => words("Where a conversion stands.", ConversionStatus::ALL),
-    MatchMode => words("How a conversion was matched.", MatchMode::ALL),
-    ClickClass => words("What kind of visitor made a click.", ClickClass::ALL),
-    Form => words("The form a postback came in.", Form::ALL),
-    Scope => words("One power of a signing key.", Scope::ALL),
+    ConversionStatus => words(
+        "Where a conversion stands. `pending`: waits for a decision; `on_hold`: in its refund period; `approved`: \
+         payable; `rejected`: never payable; `reversed`: approved and taken back.",
+        ConversionStatus::ALL,
+    ),
+    MatchMode => words(
+        "How a conversion was matched; `transaction`: by its click id.",
+        MatchMode::ALL,
+    ),
+    ClickClass => words(
+        "What kind of click it is. `human` counts; `bot`, `prefetch` (by a browser) and `invalid` (on something \
+         paused or over) are counted apart.",
+        ClickClass::ALL,
+    ),
+    Form => words(
+        "The form a postback came in: the `query` of a GET, a POSTed `form`, or a POSTed `json` object.",
+        Form::ALL,
+    ),
+    Scope => words(
+        "One power of a signing key. `conversions:write`: report conversions; `status:write`: decide their status. \
+         `adjustments:write` and `logs:read` can be given, and open nothing yet.",
+        Scope::ALL,
+    ),
     Dimension => words("What a report is grouped by.", Dimension::ALL),
     Problem => problem(),
     PostbackAnswer => postback_answer(),
@@ -111,7 +149,7 @@ pub fn example_id<I: Id>() -> String {
 fn id<I: Id>() -> ObjectBuilder {
     text(format!("{}: `{}` and 26 characters.", capitalised(I::NOUN), I::PREFIX))
         .pattern(Some(format!("^{}[0-9a-hjkmnp-tv-z]{{26}}$", I::PREFIX)))
-        .example(Some(json!(example_id::<I>())))
+        .examples([example_id::<I>()])
 }
 
 fn capitalised(text: &str) -> String {
@@ -120,8 +158,8 @@ fn capitalised(text: &str) -> String {
 }
 
 fn words<T: ToString>(description: &str, all: &[T]) -> ObjectBuilder {
-    let words = all.iter().map(ToString::to_string);
-    text(description).enum_values(Some(words.clone())).example(words.map(Value::from).next())
+    let words: Vec<_> = all.iter().map(ToString::to_string).collect();
+    text(description).examples(words.first().cloned()).enum_values(Some(words))
 }
 
 fn problem() -> ObjectBuilder {
@@ -174,7 +212,12 @@ fn postback_answer() -> ObjectBuilder {
         .property("hold_until", or_null(reference::<Timestamp>(), "When the hold ends."))
         .property("retry", retry())
         .property("hint", nullable_text("What to do, if there is anything to do."))
-        .property("flags", list(text("A word."), "What is noteworthy, such as `goal_needs_approval`."))
+        .property("flags", list(
+                text("A word."),
+                "Why the conversion waits for a decision: `goal_needs_approval`, `requested_pending`, \
+                 `campaign_paused`, `bot_click`, `prefetch_click`, `invalid_click`, `click_row_missing`. What else is \
+                 noteworthy: `unknown_parameter`, `status_not_permitted`. New words may be added.",
+            ))
         .property("type", text("Of a refusal: where the code is explained.").format(uri_reference()))
         .property("title", text("Of a refusal: what the code means."))
         .property("detail", text("Of a refusal: what is wrong with this request."))
@@ -182,7 +225,7 @@ fn postback_answer() -> ObjectBuilder {
         .property("errors", field_errors())
         .required("code")
         .additional_properties(Some(AdditionalProperties::FreeForm(true)))
-        .example(Some(accepted()))
+        .examples([accepted()])
 }
 
 /// A postback that was counted.
@@ -195,6 +238,27 @@ fn accepted() -> Value {
     })
 }
 
+/// When something happened, as a report says it.
+pub fn event_time() -> OneOfBuilder {
+    OneOfBuilder::new()
+        .item(reference::<Timestamp>())
+        .item(whole_number("Unix seconds; also taken as text."))
+        .description(Some(
+            "When it happened: RFC 3339 or Unix seconds, not milliseconds; the time of receipt by default. At most \
+             300 seconds in the future.",
+        ))
+}
+
+/// The status that a report may ask for.
+pub fn requested_status() -> ObjectBuilder {
+    words(
+        "The status that the conversion should start with; by default the goal decides. `approved` skips the goal's \
+         hold and approval only if the key has the scope `status:write`; without it the flag \
+         `status_not_permitted` says that it did not.",
+        &[ConversionStatus::Approved, ConversionStatus::Pending, ConversionStatus::Rejected],
+    )
+}
+
 fn code(description: &str, codes: &[Code]) -> ObjectBuilder {
     text(description).enum_values(Some(codes.iter().map(|code| code.as_str())))
 }
@@ -203,7 +267,10 @@ fn retry() -> ObjectBuilder {
     let mut words: Vec<_> = Code::ALL.iter().map(|code| code.retry().as_str()).collect();
     words.sort_unstable();
     words.dedup();
-    text("Whether sending the same again makes sense.").enum_values(Some(words))
+    text(
+        "Whether sending the same again makes sense: `no`; `yes`, after the time in `Retry-After`; `after_fix`, once the \
+         set-up has been mended; `re_sign`, with a fresh timestamp and signature.",
+    ).enum_values(Some(words))
 }
 
 fn field_errors() -> Array {

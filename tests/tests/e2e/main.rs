@@ -1,9 +1,11 @@
 //! The server through its public door, on SQLite or, with `TEST_DATABASE_URL`, on PostgreSQL.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 use std::path::Path;
 
 mod attribution;
 mod clicks;
+mod geo_file;
 mod https;
 mod journey;
 mod lists;

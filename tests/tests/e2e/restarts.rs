@@ -68,7 +68,7 @@ fn load(acme: &Acme, known: &Arc<Acknowledged>, stop: &Arc<AtomicBool>) -> JoinS
                 let order = format!("A-{}", known.orders.fetch_add(1, Ordering::Relaxed));
                 match sdk.record(&Acme::sale(&click_id, &order)).await {
                     Ok(recorded) => {
-                        drop(known.conversions.lock().unwrap().insert(recorded.conversion_id.unwrap()))
+                        known.conversions.lock().unwrap().insert(recorded.conversion_id.unwrap());
                     }
                     Err(_) => known.open.lock().unwrap().push((click_id, order)),
                 }

@@ -12,6 +12,7 @@ use super::pool::Pool;
 use crate::error::{Error, Result, causes};
 
 pub mod partitions;
+#[expect(clippy::duplicate_mod, reason = "each backend checks the queries against its own connection")]
 #[path = "../queries/mod.rs"]
 mod queries;
 pub use queries::*;
@@ -44,10 +45,8 @@ async fn connect(
     tls: &Arc<rustls::ClientConfig>,
 ) -> diesel::ConnectionResult<Conn> {
     let tls = MakeRustlsConnect::new(rustls::ClientConfig::clone(tls));
-    let (client, connection) = config
-        .connect(tls)
-        .await
-        .map_err(|error| diesel::ConnectionError::BadConnection(format!("{error:?}")))?;
+    let (client, connection) =
+        config.connect(tls).await.map_err(|error| diesel::ConnectionError::BadConnection(causes(&error)))?;
     Ok(Conn::from(AsyncPgConnection::try_from_client_and_connection(client, connection).await?))
 }
 

@@ -34,10 +34,10 @@ const USUAL_CLICK_ID_PARAMETER: &str = "kcid";
 /// A new advertiser.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"name": "Acme Shoes", "external_id": "acme", "deep_link_hosts": ["shop.example", "*.shop.example"]}))]
+#[schema(examples(json!({"name": "Acme Shoes", "external_id": "acme", "deep_link_hosts": ["shop.example", "*.shop.example"]})))]
 pub struct CreateAdvertiser {
     /// A name for people, 1 to 200 characters.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     name: Option<String>,
     /// Your own id, unique among your advertisers; use it as `ext:...` wherever an advertiser's id is taken.
     external_id: Option<String>,
@@ -45,14 +45,14 @@ pub struct CreateAdvertiser {
     click_id_parameter: Option<String>,
     /// Hosts that `url=` of a tracking link may lead to; `*.` in front takes every subdomain.
     deep_link_hosts: Option<Vec<String>>,
-    /// Where clicks go that have no landing page (any more), when neither link nor campaign says it.
+    /// Where clicks go while link, campaign or advertiser is out of use, when neither link nor campaign says it.
     fallback_url: Option<String>,
 }
 
 /// What to change about an advertiser; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"name": "Acme Shoes Ltd", "status": "paused"}))]
+#[schema(examples(json!({"name": "Acme Shoes Ltd", "status": "paused"})))]
 pub struct UpdateAdvertiser {
     /// A name for people.
     name: Option<String>,
@@ -67,7 +67,7 @@ pub struct UpdateAdvertiser {
     click_id_parameter: Option<String>,
     /// Hosts that `url=` may lead to.
     deep_link_hosts: Option<Vec<String>>,
-    /// Where clicks go that have no landing page; null clears it.
+    /// Where clicks go while link, campaign or advertiser is out of use; null clears it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     fallback_url: Option<Option<String>>,
@@ -75,7 +75,7 @@ pub struct UpdateAdvertiser {
 
 /// An advertiser.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": "acme", "name": "Acme Shoes", "status": "active", "click_id_parameter": "kcid", "deep_link_hosts": ["shop.example"], "fallback_url": null, "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"}))]
+#[schema(examples(json!({"id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": "acme", "name": "Acme Shoes", "status": "active", "click_id_parameter": "kcid", "deep_link_hosts": ["shop.example"], "fallback_url": null, "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"})))]
 pub struct AdvertiserView {
     /// Its id.
     id: AdvertiserId,
@@ -89,7 +89,7 @@ pub struct AdvertiserView {
     click_id_parameter: String,
     /// Hosts that `url=` may lead to.
     deep_link_hosts: Vec<String>,
-    /// Where clicks go that have no landing page.
+    /// Where clicks go while link, campaign or advertiser is out of use.
     fallback_url: Option<String>,
     /// When it was made.
     created_at: Timestamp,
@@ -119,6 +119,7 @@ impl From<Advertiser> for AdvertiserView {
 #[into_params(parameter_in = Query)]
 pub struct ListAdvertisers {
     /// How many, 1 to 100; 25 by default.
+    #[param(minimum = 1, maximum = 100, default = 25)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -241,7 +242,7 @@ pub async fn update_advertiser(
     Ok(web::Json(row.into()))
 }
 
-/// Archives an advertiser: it takes no part any more and leaves the lists; nothing is deleted. Set `status` to
+/// Archives an advertiser. It takes no part any more and leaves the lists; nothing is deleted. Set `status` to
 /// bring it back.
 #[utoipa::path(tag = "Advertisers", params(("id" = String, Path, description = "The advertiser's id, or `ext:` and your own.")),
     responses((status = 200, description = "The archived advertiser.", body = AdvertiserView)),

@@ -29,18 +29,18 @@ use crate::{
 /// A new campaign.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Autumn sale", "landing_url": "https://shop.example/sale?click={click_id}"}))]
+#[schema(examples(json!({"advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Autumn sale", "landing_url": "https://shop.example/sale?click={click_id}"})))]
 pub struct CreateCampaign {
     /// The advertiser: its id, or `ext:` and your own.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     advertiser_id: Option<String>,
     /// A name for people, 1 to 200 characters.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     name: Option<String>,
     /// Your own id, unique among your campaigns; use it as `ext:...` wherever its id is taken.
     external_id: Option<String>,
     /// Where clicks go: an http or https URL with macros such as `{click_id}` or `{sub1}`. Without a click-id macro the id is appended.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     landing_url: Option<String>,
     /// Where clicks go while the campaign is paused or over, when the link does not say it.
     fallback_url: Option<String>,
@@ -55,7 +55,7 @@ pub struct CreateCampaign {
 /// What to change about a campaign; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"ends_at": "2026-12-31T23:00:00Z"}))]
+#[schema(examples(json!({"ends_at": "2026-12-31T23:00:00Z"})))]
 pub struct UpdateCampaign {
     /// A name for people.
     name: Option<String>,
@@ -84,7 +84,7 @@ pub struct UpdateCampaign {
 
 /// A campaign.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"id": "cmp_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": null, "name": "Autumn sale", "status": "active", "landing_url": "https://shop.example/sale?click={click_id}", "fallback_url": null, "starts_at": null, "ends_at": null, "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"}))]
+#[schema(examples(json!({"id": "cmp_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": null, "name": "Autumn sale", "status": "active", "landing_url": "https://shop.example/sale?click={click_id}", "fallback_url": null, "starts_at": null, "ends_at": null, "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"})))]
 pub struct CampaignView {
     /// Its id.
     id: CampaignId,
@@ -134,6 +134,7 @@ impl From<Campaign> for CampaignView {
 #[into_params(parameter_in = Query)]
 pub struct ListCampaigns {
     /// How many, 1 to 100; 25 by default.
+    #[param(minimum = 1, maximum = 100, default = 25)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -260,7 +261,7 @@ pub async fn update_campaign(
     Ok(web::Json(row.into()))
 }
 
-/// Archives a campaign: it takes no part any more and leaves the lists; nothing is deleted. Set `status` to
+/// Archives a campaign. It takes no part any more and leaves the lists; nothing is deleted. Set `status` to
 /// bring it back.
 #[utoipa::path(tag = "Campaigns", params(("id" = String, Path, description = "The campaign's id, or `ext:` and your own.")),
     responses((status = 200, description = "The archived campaign.", body = CampaignView)),

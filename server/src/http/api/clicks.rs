@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     db::{db_read, list::Listing, rows::records::Click},
     domain::{
-        click_id::ClickIdKey,
+        click_id::{ClickId, ClickIdKey},
         ids::{AdvertiserId, CampaignId, CreativeId, LinkId, PublisherId},
         time::Timestamp,
         visitor::ClickClass,
@@ -24,9 +24,10 @@ use crate::{
 
 /// A click.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "clicked_at": "2026-11-22T10:00:00Z", "class": "human", "reason": null, "flags": [], "link_id": "lnk_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "campaign_id": "cmp_01kayw5m8hfz2v6y0t3n7r9q4c", "creative_id": null, "publisher_id": "pub_01kayw5m8hfz2v6y0t3n7r9q4c", "site": null, "source_id": null, "ext_click_id": null, "parameters": {"sub1": "newsletter"}, "ip": "198.51.100.0", "country": "DE", "region": null, "isp": null, "browser": "Chrome", "os": "Windows 10", "os_version": "NT 10.0", "device_type": "desktop", "language": "de-de", "referrer_host": "blog.example"}))]
+#[schema(examples(json!({"click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "clicked_at": "2026-11-22T10:00:00Z", "class": "human", "reason": null, "flags": [], "link_id": "lnk_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "campaign_id": "cmp_01kayw5m8hfz2v6y0t3n7r9q4c", "creative_id": null, "publisher_id": "pub_01kayw5m8hfz2v6y0t3n7r9q4c", "site": null, "source_id": null, "ext_click_id": null, "parameters": {"sub1": "newsletter"}, "ip": "198.51.100.0", "country": "DE", "region": null, "isp": null, "browser": "Chrome", "os": "Windows 10", "os_version": "NT 10.0", "device_type": "desktop", "language": "de-de", "referrer_host": "blog.example"})))]
 pub struct ClickView {
     /// The id that the landing page got.
+    #[schema(value_type = ClickId)]
     click_id: String,
     /// When it happened.
     clicked_at: Timestamp,
@@ -114,6 +115,7 @@ impl ClickView {
 #[into_params(parameter_in = Query)]
 pub struct ListClicks {
     /// How many, 1 to 100; 25 by default.
+    #[param(minimum = 1, maximum = 100, default = 25)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -128,7 +130,7 @@ pub struct ListClicks {
 }
 
 /// Returns a click. An id that is cut, altered or not yours is not found.
-#[utoipa::path(tag = "Clicks", params(("click_id" = String, Path, description = "The click id, as the landing page got it.")),
+#[utoipa::path(tag = "Clicks", params(("click_id" = ClickId, Path, description = "The click id, as the landing page got it.")),
     responses((status = 200, description = "The click.", body = ClickView)),
     extensions(("x-codes" = json!(["not_found"]))))]
 #[get("/clicks/{click_id}")]

@@ -9,7 +9,7 @@ use super::id_in_path;
 use crate::{
     db::{db_read, list::Listing, rows::records::Conversion},
     domain::{
-        click_id::ClickIdKey,
+        click_id::{ClickId, ClickIdKey},
         conversion::{ConversionStatus, MatchMode},
         currency::Currency,
         ids::{
@@ -29,7 +29,7 @@ use crate::{
 
 /// A conversion.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"id": "cnv_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "goal_id": "gol_01kayw5m8hfz2v6y0t3n7r9q4c", "status": "approved", "flags": [], "match_mode": "transaction", "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "link_id": "lnk_01kayw5m8hfz2v6y0t3n7r9q4c", "campaign_id": "cmp_01kayw5m8hfz2v6y0t3n7r9q4c", "creative_id": null, "publisher_id": "pub_01kayw5m8hfz2v6y0t3n7r9q4c", "order_id": "A-1001", "customer_id": null, "amount": "49.90", "currency": "EUR", "payout": "4.99", "revenue": "6.2375", "clicked_at": "2026-11-22T10:00:00Z", "event_time": "2026-11-22T10:05:00Z", "received_at": "2026-11-22T10:05:01Z", "hold_until": null, "postback_id": "pbk_01kayw5m8hfz2v6y0t3n7r9q4c", "parameters": {"coupon": "AUTUMN"}, "updated_at": "2026-11-22T10:05:01Z"}))]
+#[schema(examples(json!({"id": "cnv_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "goal_id": "gol_01kayw5m8hfz2v6y0t3n7r9q4c", "status": "approved", "flags": [], "match_mode": "transaction", "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "link_id": "lnk_01kayw5m8hfz2v6y0t3n7r9q4c", "campaign_id": "cmp_01kayw5m8hfz2v6y0t3n7r9q4c", "creative_id": null, "publisher_id": "pub_01kayw5m8hfz2v6y0t3n7r9q4c", "order_id": "A-1001", "customer_id": null, "amount": "49.90", "currency": "EUR", "payout": "4.99", "revenue": "6.2375", "clicked_at": "2026-11-22T10:00:00Z", "event_time": "2026-11-22T10:05:00Z", "received_at": "2026-11-22T10:05:01Z", "hold_until": null, "postback_id": "pbk_01kayw5m8hfz2v6y0t3n7r9q4c", "parameters": {"coupon": "AUTUMN"}, "updated_at": "2026-11-22T10:05:01Z"})))]
 pub struct ConversionView {
     /// Its id.
     id: ConversionId,
@@ -44,6 +44,7 @@ pub struct ConversionView {
     /// What tied the report to a publisher.
     match_mode: MatchMode,
     /// The click.
+    #[schema(value_type = Option<ClickId>)]
     click_id: Option<String>,
     /// The link that was clicked.
     link_id: Option<LinkId>,
@@ -120,6 +121,7 @@ impl ConversionView {
 #[into_params(parameter_in = Query)]
 pub struct ListConversions {
     /// How many, 1 to 100; 25 by default.
+    #[param(minimum = 1, maximum = 100, default = 25)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,

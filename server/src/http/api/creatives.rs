@@ -29,13 +29,13 @@ use crate::{
 /// A new creative.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Banner 300x250"}))]
+#[schema(examples(json!({"advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Banner 300x250"})))]
 pub struct CreateCreative {
     /// The advertiser: its id, or `ext:` and your own.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     advertiser_id: Option<String>,
     /// A name for people, 1 to 200 characters.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     name: Option<String>,
     /// Your own id, unique among your creatives; use it as `ext:...` wherever its id is taken.
     external_id: Option<String>,
@@ -44,7 +44,7 @@ pub struct CreateCreative {
 /// What to change about a creative; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"name": "Banner 300x250, red"}))]
+#[schema(examples(json!({"name": "Banner 300x250, red"})))]
 pub struct UpdateCreative {
     /// A name for people.
     name: Option<String>,
@@ -59,7 +59,7 @@ pub struct UpdateCreative {
 
 /// A creative.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"id": "crt_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": null, "name": "Banner 300x250", "status": "active", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"}))]
+#[schema(examples(json!({"id": "crt_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": null, "name": "Banner 300x250", "status": "active", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"})))]
 pub struct CreativeView {
     /// Its id.
     id: CreativeId,
@@ -97,6 +97,7 @@ impl From<Creative> for CreativeView {
 #[into_params(parameter_in = Query)]
 pub struct ListCreatives {
     /// How many, 1 to 100; 25 by default.
+    #[param(minimum = 1, maximum = 100, default = 25)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -211,7 +212,7 @@ pub async fn update_creative(
     Ok(web::Json(row.into()))
 }
 
-/// Archives a creative: it takes no part any more and leaves the lists; nothing is deleted. Set `status` to
+/// Archives a creative. It takes no part any more and leaves the lists; nothing is deleted. Set `status` to
 /// bring it back.
 #[utoipa::path(tag = "Creatives", params(("id" = String, Path, description = "The creative's id, or `ext:` and your own.")),
     responses((status = 200, description = "The archived creative.", body = CreativeView)),

@@ -12,7 +12,7 @@ use crate::domain::{
 /// How a payout or a revenue is found.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"type": "percent", "percent": "10"}))]
+#[schema(examples(json!({"type": "percent", "percent": "10"})))]
 pub struct GoalMoney {
     /// `fixed`: the same sum each time; `percent`: a share of the reported amount; `dynamic`: the amount itself.
     #[serde(rename = "type")]

@@ -40,10 +40,10 @@ const HOLD_SECONDS: i64 = 0;
 /// A new goal.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"event_name": "purchase", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "count": "per_order", "payout": {"type": "percent", "percent": "10"}, "revenue": {"type": "percent", "percent": "12.5"}, "hold_seconds": 1209600}))]
+#[schema(examples(json!({"event_name": "purchase", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "count": "per_order", "payout": {"type": "percent", "percent": "10"}, "revenue": {"type": "percent", "percent": "12.5"}, "hold_seconds": 1209600})))]
 pub struct CreateGoal {
     /// The name that postbacks send, byte for byte: 1 to 100 bytes.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     event_name: Option<String>,
     /// A name for people; the event name by default.
     name: Option<String>,
@@ -64,11 +64,14 @@ pub struct CreateGoal {
     /// The currency of fixed sums, and the only one that amounts may be in. Without it, amounts may be in any currency.
     #[schema(value_type = Option<Currency>)]
     currency: Option<String>,
-    /// Longest time from click to event, in seconds; 30 days by default.
+    /// Longest time from click to event, in seconds; 30 days (2592000) by default.
+    #[schema(minimum = 1, maximum = 315360000)]
     click_window_seconds: Option<i64>,
-    /// Longest time from event to postback, in seconds; 120 days by default.
+    /// Longest time from event to postback, in seconds; 120 days (10368000) by default.
+    #[schema(minimum = 1, maximum = 315360000)]
     reporting_delay_seconds: Option<i64>,
     /// Refund period from the event on, in seconds; 0 by default.
+    #[schema(minimum = 0, maximum = 315360000)]
     hold_seconds: Option<i64>,
     /// What the end of the hold means; `approve` by default.
     #[schema(value_type = Option<HoldEnd>)]
@@ -78,7 +81,7 @@ pub struct CreateGoal {
 /// What to change about a goal; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"status": "paused"}))]
+#[schema(examples(json!({"status": "paused"})))]
 pub struct UpdateGoal {
     /// The name that postbacks send.
     event_name: Option<String>,
@@ -106,10 +109,13 @@ pub struct UpdateGoal {
     #[schema(value_type = Option<Currency>)]
     currency: Option<Option<String>>,
     /// Longest time from click to event, in seconds.
+    #[schema(minimum = 1, maximum = 315360000)]
     click_window_seconds: Option<i64>,
     /// Longest time from event to postback, in seconds.
+    #[schema(minimum = 1, maximum = 315360000)]
     reporting_delay_seconds: Option<i64>,
     /// Refund period, in seconds.
+    #[schema(minimum = 0, maximum = 315360000)]
     hold_seconds: Option<i64>,
     /// What the end of the hold means.
     #[schema(value_type = Option<HoldEnd>)]
@@ -118,7 +124,7 @@ pub struct UpdateGoal {
 
 /// A goal.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"id": "gol_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": null, "event_name": "purchase", "name": "purchase", "status": "active", "count": "per_order", "default_status": "approved", "payout": {"type": "percent", "percent": "10"}, "revenue": {"type": "percent", "percent": "12.5"}, "currency": null, "click_window_seconds": 2592000, "reporting_delay_seconds": 10368000, "hold_seconds": 1209600, "hold_end": "approve", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"}))]
+#[schema(examples(json!({"id": "gol_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": null, "event_name": "purchase", "name": "purchase", "status": "active", "count": "per_order", "default_status": "approved", "payout": {"type": "percent", "percent": "10"}, "revenue": {"type": "percent", "percent": "12.5"}, "currency": null, "click_window_seconds": 2592000, "reporting_delay_seconds": 10368000, "hold_seconds": 1209600, "hold_end": "approve", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"})))]
 pub struct GoalView {
     /// Its id.
     id: GoalId,
@@ -187,6 +193,7 @@ impl From<Goal> for GoalView {
 #[into_params(parameter_in = Query)]
 pub struct ListGoals {
     /// How many, 1 to 100; 25 by default.
+    #[param(minimum = 1, maximum = 100, default = 25)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -384,7 +391,7 @@ pub async fn update_goal(
     Ok(web::Json(row.into()))
 }
 
-/// Archives a goal: it takes no part any more and leaves the lists; nothing is deleted. Set `status` to
+/// Archives a goal. It takes no part any more and leaves the lists; nothing is deleted. Set `status` to
 /// bring it back.
 #[utoipa::path(tag = "Goals", params(("id" = String, Path, description = "The goal's id, or `ext:` and your own.")),
     responses((status = 200, description = "The archived goal.", body = GoalView)),

@@ -32,13 +32,13 @@ use crate::{
 /// A new link.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"campaign_id": "cmp_01kayw5m8hfz2v6y0t3n7r9q4c", "publisher_id": "pub_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Blog, sidebar"}))]
+#[schema(examples(json!({"campaign_id": "cmp_01kayw5m8hfz2v6y0t3n7r9q4c", "publisher_id": "pub_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Blog, sidebar"})))]
 pub struct CreateLink {
     /// The campaign: its id, or `ext:` and your own.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     campaign_id: Option<String>,
     /// A name for people, 1 to 200 characters.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     name: Option<String>,
     /// Your own id, unique among your links; use it as `ext:...` wherever its id is taken.
     external_id: Option<String>,
@@ -58,7 +58,7 @@ pub struct CreateLink {
 /// What to change about a link; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"deep_links": "allowed"}))]
+#[schema(examples(json!({"deep_links": "allowed"})))]
 pub struct UpdateLink {
     /// A name for people.
     name: Option<String>,
@@ -92,7 +92,7 @@ pub struct UpdateLink {
 
 /// A link.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"id": "lnk_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "campaign_id": "cmp_01kayw5m8hfz2v6y0t3n7r9q4c", "creative_id": null, "publisher_id": "pub_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": null, "name": "Blog, sidebar", "status": "active", "landing_url": null, "fallback_url": null, "deep_links": "refused", "click_url": "https://track.example.com/c/3f9k2qd", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"}))]
+#[schema(examples(json!({"id": "lnk_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "campaign_id": "cmp_01kayw5m8hfz2v6y0t3n7r9q4c", "creative_id": null, "publisher_id": "pub_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": null, "name": "Blog, sidebar", "status": "active", "landing_url": null, "fallback_url": null, "deep_links": "refused", "click_url": "https://track.example.com/c/3f9k2qd", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"})))]
 pub struct LinkView {
     /// Its id.
     id: LinkId,
@@ -152,6 +152,7 @@ impl LinkView {
 #[into_params(parameter_in = Query)]
 pub struct ListLinks {
     /// How many, 1 to 100; 25 by default.
+    #[param(minimum = 1, maximum = 100, default = 25)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -321,7 +322,7 @@ pub async fn update_link(
     Ok(web::Json(LinkView::new(row, &state.public_url)))
 }
 
-/// Archives a link: it takes no part any more and leaves the lists; nothing is deleted. Set `status` to
+/// Archives a link. It takes no part any more and leaves the lists; nothing is deleted. Set `status` to
 /// bring it back.
 #[utoipa::path(tag = "Links", params(("id" = String, Path, description = "The link's id, or `ext:` and your own.")),
     responses((status = 200, description = "The archived link.", body = LinkView)),

@@ -9,7 +9,7 @@ use super::id_in_path;
 use crate::{
     db::{db_read, list::Listing, rows::records::Postback},
     domain::{
-        click_id::ClickIdKey,
+        click_id::{ClickId, ClickIdKey},
         code::Code,
         ids::{AdvertiserId, ConversionId, GoalId, Id, KeyId, PostbackId},
         postback::Form,
@@ -26,7 +26,7 @@ use crate::{
 
 /// A line of the log.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"id": "pbk_01kayw5m8hfz2v6y0t3n7r9q4c", "received_at": "2026-11-22T10:05:01Z", "form": "json", "key_id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "goal_id": null, "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "conversion_id": null, "message_id": "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W", "code": "goal_mismatch", "http_status": 422, "request": {"goal": "Purchase", "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7"}, "answer": {"result": "rejected", "code": "goal_mismatch"}}))]
+#[schema(examples(json!({"id": "pbk_01kayw5m8hfz2v6y0t3n7r9q4c", "received_at": "2026-11-22T10:05:01Z", "form": "json", "key_id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "goal_id": null, "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "conversion_id": null, "message_id": "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W", "code": "goal_mismatch", "http_status": 422, "request": {"goal": "Purchase", "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7"}, "answer": {"result": "rejected", "code": "goal_mismatch"}})))]
 pub struct PostbackView {
     /// Its id.
     id: PostbackId,
@@ -41,6 +41,7 @@ pub struct PostbackView {
     /// The goal, when that much became known.
     goal_id: Option<GoalId>,
     /// The click, when its id was genuine.
+    #[schema(value_type = Option<ClickId>)]
     click_id: Option<String>,
     /// The conversion: the new one, or the first one.
     conversion_id: Option<ConversionId>,
@@ -84,6 +85,7 @@ impl PostbackView {
 #[into_params(parameter_in = Query)]
 pub struct ListPostbacks {
     /// How many, 1 to 100; 25 by default.
+    #[param(minimum = 1, maximum = 100, default = 25)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,

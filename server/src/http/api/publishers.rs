@@ -29,10 +29,10 @@ use crate::{
 /// A new publisher.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"name": "Blog Network", "external_id": "blog-7"}))]
+#[schema(examples(json!({"name": "Blog Network", "external_id": "blog-7"})))]
 pub struct CreatePublisher {
     /// A name for people, 1 to 200 characters.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     name: Option<String>,
     /// Your own id, unique among your publishers; use it as `ext:...` wherever its id is taken.
     external_id: Option<String>,
@@ -41,7 +41,7 @@ pub struct CreatePublisher {
 /// What to change about a publisher; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"status": "paused"}))]
+#[schema(examples(json!({"status": "paused"})))]
 pub struct UpdatePublisher {
     /// A name for people.
     name: Option<String>,
@@ -56,7 +56,7 @@ pub struct UpdatePublisher {
 
 /// A publisher.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"id": "pub_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": "blog-7", "name": "Blog Network", "status": "active", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"}))]
+#[schema(examples(json!({"id": "pub_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": "blog-7", "name": "Blog Network", "status": "active", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"})))]
 pub struct PublisherView {
     /// Its id.
     id: PublisherId,
@@ -91,6 +91,7 @@ impl From<Publisher> for PublisherView {
 #[into_params(parameter_in = Query)]
 pub struct ListPublishers {
     /// How many, 1 to 100; 25 by default.
+    #[param(minimum = 1, maximum = 100, default = 25)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -194,7 +195,7 @@ pub async fn update_publisher(
     Ok(web::Json(row.into()))
 }
 
-/// Archives a publisher: it takes no part any more and leaves the lists; nothing is deleted. Set `status` to
+/// Archives a publisher. It takes no part any more and leaves the lists; nothing is deleted. Set `status` to
 /// bring it back.
 #[utoipa::path(tag = "Publishers", params(("id" = String, Path, description = "The publisher's id, or `ext:` and your own.")),
     responses((status = 200, description = "The archived publisher.", body = PublisherView)),

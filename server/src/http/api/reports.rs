@@ -34,7 +34,8 @@ const LONGEST_DAYS: i64 = 366;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ReportQuery {
-    /// From this time on, cut to the hour (RFC 3339, or a date); 30 days before `to` by default.
+    /// From this time on, cut to the hour (RFC 3339, or a date); 30 days before `to` by default, at most
+    /// 366.
     from: Option<String>,
     /// Up to this time, not included, rounded up to the hour; the end of the current hour by default.
     to: Option<String>,
@@ -128,7 +129,7 @@ pub struct ReportRow {
 
 /// A report.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"from": "2026-11-01T00:00:00Z", "to": "2026-11-23T00:00:00Z", "dimensions": ["day"], "rows": [{"dimensions": {"day": "2026-11-22"}, "clicks": 10, "bot_clicks": 1, "prefetch_clicks": 0, "invalid_clicks": 0, "conversions": {"total": 1, "pending": 0, "on_hold": 0, "approved": 1, "rejected": 0, "reversed": 0}, "conversion_rate": 0.1, "money": [{"currency": "EUR", "conversions": 1, "amount": "49.90", "payout": "4.99", "revenue": "6.2375", "by_status": {"approved": {"conversions": 1, "amount": "49.90", "payout": "4.99", "revenue": "6.2375"}}}]}], "totals": {"clicks": 10, "bot_clicks": 1, "prefetch_clicks": 0, "invalid_clicks": 0, "conversions": {"total": 1, "pending": 0, "on_hold": 0, "approved": 1, "rejected": 0, "reversed": 0}, "conversion_rate": 0.1, "money": []}}))]
+#[schema(examples(json!({"from": "2026-11-01T00:00:00Z", "to": "2026-11-23T00:00:00Z", "dimensions": ["day"], "rows": [{"dimensions": {"day": "2026-11-22"}, "clicks": 10, "bot_clicks": 1, "prefetch_clicks": 0, "invalid_clicks": 0, "conversions": {"total": 1, "pending": 0, "on_hold": 0, "approved": 1, "rejected": 0, "reversed": 0}, "conversion_rate": 0.1, "money": [{"currency": "EUR", "conversions": 1, "amount": "49.90", "payout": "4.99", "revenue": "6.2375", "by_status": {"approved": {"conversions": 1, "amount": "49.90", "payout": "4.99", "revenue": "6.2375"}}}]}], "totals": {"clicks": 10, "bot_clicks": 1, "prefetch_clicks": 0, "invalid_clicks": 0, "conversions": {"total": 1, "pending": 0, "on_hold": 0, "approved": 1, "rejected": 0, "reversed": 0}, "conversion_rate": 0.1, "money": []}})))]
 pub struct Report {
     /// Its first hour.
     from: Timestamp,

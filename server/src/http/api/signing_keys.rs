@@ -28,10 +28,10 @@ use crate::{
 /// A new signing key.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"name": "Shop back end", "advertiser_ids": ["adv_01kayw5m8hfz2v6y0t3n7r9q4c"]}))]
+#[schema(examples(json!({"name": "Shop back end", "advertiser_ids": ["adv_01kayw5m8hfz2v6y0t3n7r9q4c"]})))]
 pub struct CreateSigningKey {
     /// A name for people, 1 to 200 characters.
-    #[schema(required)]
+    #[schema(required, value_type = String)]
     name: Option<String>,
     /// The advertisers it speaks for: ids, or `ext:` and your own. Empty or absent: all of yours.
     advertiser_ids: Option<Vec<String>>,
@@ -42,7 +42,7 @@ pub struct CreateSigningKey {
 
 /// A signing key.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Shop back end", "advertiser_ids": ["adv_01kayw5m8hfz2v6y0t3n7r9q4c"], "scopes": ["conversions:write"], "created_at": "2026-11-22T10:00:00Z", "revoked_at": null}))]
+#[schema(examples(json!({"id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Shop back end", "advertiser_ids": ["adv_01kayw5m8hfz2v6y0t3n7r9q4c"], "scopes": ["conversions:write"], "created_at": "2026-11-22T10:00:00Z", "revoked_at": null})))]
 pub struct SigningKeyView {
     /// Its id: what `X-Key-Id` says.
     id: KeyId,
@@ -51,6 +51,7 @@ pub struct SigningKeyView {
     /// The advertisers it speaks for; empty: all of yours.
     advertiser_ids: Vec<AdvertiserId>,
     /// What it may do.
+    #[schema(value_type = Vec<Scope>)]
     scopes: Vec<String>,
     /// When it was made.
     created_at: Timestamp,
@@ -60,7 +61,7 @@ pub struct SigningKeyView {
 
 /// A signing key with its secret, which is shown this once.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Shop back end", "advertiser_ids": [], "scopes": ["conversions:write"], "created_at": "2026-11-22T10:00:00Z", "revoked_at": null, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="}))]
+#[schema(examples(json!({"id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Shop back end", "advertiser_ids": [], "scopes": ["conversions:write"], "created_at": "2026-11-22T10:00:00Z", "revoked_at": null, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="})))]
 pub struct NewSigningKeyView {
     /// The key.
     #[serde(flatten)]
@@ -88,6 +89,7 @@ impl From<SigningKey> for SigningKeyView {
 #[into_params(parameter_in = Query)]
 pub struct ListSigningKeys {
     /// How many, 1 to 100; 25 by default.
+    #[param(minimum = 1, maximum = 100, default = 25)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -169,7 +171,7 @@ pub async fn list_signing_keys(
     Ok(web::Json(list.page(rows, limit, |row| *row.id.bytes(), SigningKeyView::from)))
 }
 
-/// Revokes a signing key: what it signs is refused from now on. Revoking it again changes nothing.
+/// Revokes a signing key. What it signs is refused from now on. Revoking it again changes nothing.
 #[utoipa::path(tag = "Signing keys", params(("id" = String, Path, description = "The key's id.")),
     responses((status = 200, description = "The revoked key.", body = SigningKeyView)),
     extensions(("x-codes" = json!(["not_found"]))))]

@@ -11,6 +11,7 @@ th,td{border-bottom:1px solid #8886;padding:.5rem;text-align:left;vertical-align
 thead th{position:sticky;top:0;background:Canvas}\
 code{font:.9em ui-monospace,monospace}\
 a{color:inherit}\
+tbody tr{scroll-margin-top:5rem}\
 tr:target{background:#fd06;outline:2px solid #fd0}";
 
 const INTRODUCTION: &str = "<p>Every answer to a postback, and every error of the API, carries one of these codes. \
@@ -20,20 +21,24 @@ const INTRODUCTION: &str = "<p>Every answer to a postback, and every error of th
 const HEAD: &str = "<thead><tr><th scope=\"col\">Code</th><th scope=\"col\">HTTP</th><th scope=\"col\">Send again?</th>\
     <th scope=\"col\">What it means</th><th scope=\"col\">What to do</th><th scope=\"col\">Who</th></tr></thead>";
 
-/// Makes the page.
-pub fn page() -> Page {
-    let rows: String = Code::ALL.iter().map(|code| row(*code)).collect();
-    let html = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>Tallyback: codes</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>Codes</h1>\n{INTRODUCTION}\n\
-         <table>\n{HEAD}\n<tbody>\n{rows}</tbody>\n</table>\n</body>\n</html>\n"
-    );
+/// The page, and what it may do.
+pub(super) fn page() -> Page {
     let policy = format!(
-        "default-src 'none'; style-src {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "default-src 'none'; img-src data:; style-src {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         hash(STYLE)
     );
-    Page { html: html.into(), policy }
+    Page { html: html().into(), policy }
+}
+
+/// The page as it is sent: one row per code, with the code as its anchor.
+pub fn html() -> String {
+    let rows: String = Code::ALL.iter().map(|code| row(*code)).collect();
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <link rel=\"icon\" href=\"data:,\">\n<title>Tallyback: codes</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>Codes</h1>\n{INTRODUCTION}\n\
+         <table>\n{HEAD}\n<tbody>\n{rows}</tbody>\n</table>\n</body>\n</html>\n"
+    )
 }
 
 fn row(code: Code) -> String {
@@ -42,8 +47,8 @@ fn row(code: Code) -> String {
         "<tr id=\"{word}\"><td><a href=\"#{word}\"><code>{word}</code></a></td><td>{status}</td><td>{}</td>\
          <td>{}</td><td>{}</td><td>{}</td></tr>\n",
         again(code.retry()),
-        html(code.title()),
-        html(code.what_to_do()),
+        marked(code.title()),
+        marked(code.what_to_do()),
         who(code),
     )
 }
@@ -62,6 +67,8 @@ fn who(code: Code) -> &'static str {
     match code {
         Code::Accepted | Code::AcceptedOnHold | Code::Validated | Code::Duplicate => "nobody",
         Code::AcceptedPending | Code::GoalInactive => "the partner",
+        Code::ScopeMissing => "the sender, or the partner",
+        Code::HttpsRequired => "the sender, or the operator",
         Code::GoalMismatch | Code::ClickExpired | Code::ReportingDelayExceeded => {
             "the sender, or the partner"
         }
@@ -71,14 +78,10 @@ fn who(code: Code) -> &'static str {
 }
 
 /// Text with `code` in it, as HTML.
-fn html(text: &str) -> String {
+fn marked(text: &str) -> String {
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let mut is_code = false;
-    let parts = escaped.split('`').map(|part| {
-        is_code = !is_code;
-        if is_code { part.to_owned() } else { format!("<code>{part}</code>") }
-    });
-    parts.collect()
+    let parts = escaped.split('`').enumerate();
+    parts.map(|(i, part)| if i % 2 == 1 { format!("<code>{part}</code>") } else { part.to_owned() }).collect()
 }
 
 #[cfg(test)]
@@ -87,7 +90,7 @@ mod tests {
 
     #[test]
     fn every_code_can_be_linked_to() {
-        let html = String::from_utf8(page().html.to_vec()).unwrap();
+        let html = html();
         for code in Code::ALL {
             assert!(html.contains(&format!("<tr id=\"{}\">", code.as_str())), "{code:?}");
         }
@@ -95,6 +98,6 @@ mod tests {
 
     #[test]
     fn text_is_escaped_and_code_is_marked() {
-        assert_eq!(html("a `b<c` & d"), "a <code>b&lt;c</code> &amp; d");
+        assert_eq!(marked("a `b<c` & d"), "a <code>b&lt;c</code> &amp; d");
     }
 }

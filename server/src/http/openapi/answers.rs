@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::refusals;
 use crate::{
     domain::{
-        answer::{self, Answer},
+        answer::{self as domain_answer, Answer},
         attribution::Previous,
         code::Code,
         conversion::ConversionStatus,
@@ -16,7 +16,7 @@ use crate::{
         time::Timestamp,
     },
     error::Error,
-    http::{problem, schemas},
+    http::{problem, schemas, track::postbacks},
 };
 
 const REQUEST_ID: &str = "req_019ab9b27d1a7f6a8c51e2a0c0ffee42";
@@ -25,15 +25,27 @@ const REQUEST_ID: &str = "req_019ab9b27d1a7f6a8c51e2a0c0ffee42";
 pub fn problem(code: Code) -> Value {
     let response = match code {
         // Their own words are for the log, and they have no hint.
-        Code::Unavailable | Code::Internal => problem::respond(code, answer::problem(code, code.title())),
+        Code::Unavailable | Code::Internal => {
+            problem::respond(code, domain_answer::problem(code, code.title()))
+        }
         _ => Error::from(refusals::api(code)).error_response(),
     };
     let bytes = response.into_body().try_into_bytes().unwrap_or_default();
     with_request_id(serde_json::from_slice(&bytes).expect("problem documents are JSON"))
 }
 
-/// The answer to a postback that a code stands for.
+/// The body of the answer to a postback that a code stands for.
 pub fn postback(code: Code) -> Value {
+    let body = Value::Object(answer(code).body());
+    if code.is_success() { body } else { with_request_id(body) }
+}
+
+/// The same for a sender that wants plain text.
+pub fn text(code: Code) -> String {
+    postbacks::text(&answer(code))
+}
+
+fn answer(code: Code) -> Answer {
     let answer = match code {
         Code::Accepted => counted(code, ConversionStatus::Approved, None, &[]),
         Code::AcceptedPending => counted(code, ConversionStatus::Pending, None, &[flag::GOAL_NEEDS_APPROVAL]),
@@ -42,9 +54,7 @@ pub fn postback(code: Code) -> Value {
         Code::Duplicate => Answer::again(&previous()),
         _ => Answer::refused(refusals::postback(code)),
     };
-    let answer = Answer { postback_id: logged(code), ..answer };
-    let body = Value::Object(answer.body());
-    if code.is_success() { body } else { with_request_id(body) }
+    Answer { postback_id: logged(code), ..answer }
 }
 
 /// The line of the log. What cannot be ascribed to a partner has none.
@@ -110,6 +120,6 @@ mod tests {
         let RefOr::T(Schema::Object(schema)) = schemas::PostbackAnswer::schema() else {
             panic!("not an object")
         };
-        assert_eq!(schema.example, Some(postback(Code::Accepted)));
+        assert_eq!(schema.examples, [postback(Code::Accepted)]);
     }
 }

@@ -31,7 +31,10 @@ fn fill(media_type: &str, content: &mut RefOr<Content>, components: &Components)
 fn example(schema: &RefOr<Schema>, components: &Components) -> Option<Value> {
     match schema {
         RefOr::Ref(reference) => example(schema_named(components, &reference.ref_location)?, components),
-        RefOr::T(Schema::Object(object)) => object.example.clone().or_else(|| page(object, components)),
+        RefOr::T(Schema::Object(object)) => {
+            object.examples.first().cloned().or_else(|| page(object, components))
+        }
+        RefOr::T(Schema::AllOf(all)) => all.examples.first().cloned(),
         RefOr::T(Schema::Array(array)) => match &array.items {
             ArrayItems::RefOrSchema(items) => Some(json!([example(items, components)?])),
             ArrayItems::False => None,

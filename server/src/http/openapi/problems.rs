@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::openapi::{
     Content, ContentBuilder, Header, HeaderBuilder, RefOr, Response,
     example::{Example, ExampleBuilder},
@@ -27,22 +27,66 @@ use crate::{
 pub const EXTENSION: &str = "x-codes";
 
 /// What anything behind an API key can answer.
-const BEHIND_AN_API_KEY: [Code; 5] =
-    [Code::ApiKeyMissing, Code::ApiKeyInvalid, Code::HttpsRequired, Code::Unavailable, Code::Internal];
+const BEHIND_AN_API_KEY: &[Code] =
+    &[Code::ApiKeyMissing, Code::ApiKeyInvalid, Code::HttpsRequired, Code::Unavailable, Code::Internal];
+
+/// What any report of a conversion can be answered with.
+const REPORT: &[Code] = &[
+    Code::Accepted,
+    Code::AcceptedPending,
+    Code::AcceptedOnHold,
+    Code::Validated,
+    Code::Duplicate,
+    Code::DuplicateConflict,
+    Code::OrderAttributedElsewhere,
+    Code::ClickIdMalformed,
+    Code::ClickNotFound,
+    Code::AdvertiserMismatch,
+    Code::ClickPurged,
+    Code::ClickExpired,
+    Code::ConversionPrecedesClick,
+    Code::ReportingDelayExceeded,
+    Code::GoalMismatch,
+    Code::GoalInactive,
+    Code::ModeNotAllowed,
+    Code::OrderIdRequired,
+    Code::AmountRequired,
+    Code::CurrencyRequired,
+    Code::AmountInvalid,
+    Code::CurrencyInvalid,
+    Code::TimestampInMilliseconds,
+    Code::EventInFuture,
+    Code::Malformed,
+    Code::NotFound,
+    Code::UnresolvedMacro,
+    Code::SignatureMissing,
+    Code::SignatureInvalid,
+    Code::TimestampOutOfTolerance,
+    Code::ScopeMissing,
+    Code::HttpsRequired,
+    Code::Unavailable,
+    Code::Internal,
+];
 
 /// Turns the codes of an operation into responses. Words that are no code are left to the test to find.
 pub fn document(place: &mut Place) {
+    let access = security::access(place);
     let mut codes = listed(place.operation);
-    if security::access(place) == Access::ApiKey {
-        let common = BEHIND_AN_API_KEY.into_iter().filter(|code| !codes.contains(code));
-        codes.extend(common.collect::<Vec<_>>());
-        add_words(place.operation, &codes);
-    }
-    let is_postback = codes.iter().any(|code| code.is_success());
+    codes.extend(common(access));
+    add_words(place.operation, &codes);
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
     codes.into_iter().for_each(|code| by_status.entry(code.status()).or_default().push(code));
     for (status, codes) in by_status {
-        respond(place.operation, status, &codes, is_postback);
+        respond(place.operation, status, &codes, access);
+    }
+}
+
+/// What every operation of a kind can answer; its handler lists the rest.
+fn common(access: Access) -> &'static [Code] {
+    match access {
+        Access::Open => &[],
+        Access::ApiKey => BEHIND_AN_API_KEY,
+        Access::Signature | Access::SignedQuery => REPORT,
     }
 }
 
@@ -63,7 +107,7 @@ fn add_words(operation: &mut Operation, codes: &[Code]) {
     words.extend(missing);
 }
 
-fn respond(operation: &mut Operation, status: u16, codes: &[Code], is_postback: bool) {
+fn respond(operation: &mut Operation, status: u16, codes: &[Code], access: Access) {
     let told = codes.iter().map(|code| format!("- `{}`: {}", code.as_str(), code.title()));
     let told = told.collect::<Vec<_>>().join("\n");
     let entry = operation.responses.responses.entry(status.to_string());
@@ -73,21 +117,32 @@ fn respond(operation: &mut Operation, status: u16, codes: &[Code], is_postback: 
         own => format!("{own}\n\n{told}"),
     };
     let media_type = if status < 300 { "application/json" } else { MEDIA_TYPE };
-    response.content.insert(media_type.to_owned(), RefOr::T(content(codes, is_postback)));
+    response.content.insert(media_type.to_owned(), RefOr::T(content(codes, access)));
+    if access == Access::SignedQuery {
+        response.content.insert("text/plain".to_owned(), RefOr::T(plain_text(codes)));
+    }
     if let Some((name, header)) = header(status) {
         response.headers.insert(name.to_owned(), RefOr::T(header));
     }
 }
 
-fn content(codes: &[Code], is_postback: bool) -> Content {
+fn content(codes: &[Code], access: Access) -> Content {
+    let is_report = matches!(access, Access::Signature | Access::SignedQuery);
     let schema =
-        if is_postback { schemas::reference::<PostbackAnswer>() } else { schemas::reference::<Problem>() };
-    let examples = codes.iter().map(|code| (code.as_str(), example(*code, is_postback)));
+        if is_report { schemas::reference::<PostbackAnswer>() } else { schemas::reference::<Problem>() };
+    let answer = if is_report { answers::postback } else { answers::problem };
+    let examples = codes.iter().map(|code| (code.as_str(), example(*code, answer(*code))));
     ContentBuilder::new().schema(Some(schema)).examples_from_iter(examples).build()
 }
 
-fn example(code: Code, is_postback: bool) -> Example {
-    let value = if is_postback { answers::postback(code) } else { answers::problem(code) };
+/// What `format=text` gets.
+fn plain_text(codes: &[Code]) -> Content {
+    let schema = ObjectBuilder::new().schema_type(Type::String);
+    let examples = codes.iter().map(|code| (code.as_str(), example(*code, answers::text(*code).into())));
+    ContentBuilder::new().schema(Some(schema)).examples_from_iter(examples).build()
+}
+
+fn example(code: Code, value: Value) -> Example {
     ExampleBuilder::new().summary(code.title()).value(Some(value)).build()
 }
 

@@ -6,8 +6,11 @@ use serde_json::json;
 use crate::{
     domain::{
         code::Code,
+        conversion::ConversionStatus,
         ids::{AdvertiserId, ConversionId},
         refusal::{FieldError, Refusal},
+        scopes::Scope,
+        signature::TimestampProblem,
     },
     http::schemas::{TIME, example_id},
 };
@@ -54,6 +57,16 @@ pub fn postback(code: Code) -> Refusal {
             fields(code, &[("event_time", detail)]).fact("server_time", TIME)
         }
         Code::UnsupportedMediaType => Refusal::new(code, JSON_WANTED),
+        Code::NotFound => {
+            fields(code, &[("advertiser", "there is no advertiser `ext:acme` that this key covers")])
+        }
+        Code::ScopeMissing => {
+            Refusal::new(code, format!("The key lacks the scope `{}`.", Scope::ConversionsWrite))
+        }
+        Code::TimestampOutOfTolerance => {
+            Refusal::new(code, TimestampProblem::OutOfTolerance { difference_seconds: 3_600 }.to_string())
+                .fact("server_time", 1_795_341_600)
+        }
         _ => by_goal_and_click(code),
     }
 }
@@ -98,6 +111,7 @@ fn by_goal_and_click(code: Code) -> Refusal {
         Code::OrderAttributedElsewhere => Refusal::of(code).fact("conversion_id", first),
         Code::DuplicateConflict => Refusal::new(code, "Counted with 49.90 EUR; this report says 59.90 EUR.")
             .fact("conversion_id", first)
+            .fact("conversion_status", ConversionStatus::Approved.as_str())
             .fact("counted", "49.90 EUR")
             .fact("received", "59.90 EUR"),
         _ => Refusal::of(code),

@@ -36,14 +36,17 @@ pub fn access(place: &Place) -> Access {
     }
 }
 
-/// Says at an operation what it asks for.
+/// Says at an operation what it asks for, to programs and to people.
 pub fn require(place: &mut Place) {
-    let scheme = match access(place) {
-        Access::Open => None,
-        Access::ApiKey => Some(API_KEY),
-        Access::Signature => Some(SIGNATURE),
-        Access::SignedQuery => Some(SIGNED_QUERY),
+    let (scheme, words) = match access(place) {
+        Access::Open => (None, "Needs no credentials."),
+        Access::ApiKey => (Some(API_KEY), "Needs an API key."),
+        Access::Signature => (Some(SIGNATURE), "Needs a signing key's signature, in headers."),
+        Access::SignedQuery => (Some(SIGNED_QUERY), "Needs a signing key's signature, in the query."),
     };
+    let own = place.operation.description.take();
+    place.operation.description =
+        Some(own.into_iter().chain([words.to_owned()]).collect::<Vec<_>>().join("\n\n"));
     let requirement = scheme.map(|scheme| SecurityRequirement::new::<_, [&str; 0], _>(scheme, []));
     place.operation.security = Some(requirement.into_iter().collect());
 }
@@ -55,16 +58,16 @@ pub fn add_schemes(components: &mut Components) {
         .description(Some("An API key of a partner: `Authorization: Bearer tbk_...`."))
         .build();
     let header = ApiKeyValue::with_description(
-        "X-Key-Id",
-        "The id of the signing key. With it, the three headers of Standard Webhooks: `webhook-id`, \
-         `webhook-timestamp` (Unix seconds) and `webhook-signature`, which is `v1,` and the base64 of HMAC-SHA-256 \
-         over `{webhook-id}.{webhook-timestamp}.{body}`.",
+        "webhook-signature",
+        "Standard Webhooks: `v1,` and the base64 of HMAC-SHA-256 over `{webhook-id}.{webhook-timestamp}.{body}`, under \
+         the secret of the signing key that `X-Key-Id` names. Several signatures, with spaces between them, are \
+         taken; one must fit.",
     );
     let query = ApiKeyValue::with_description(
-        "key_id",
-        "The id of the signing key, followed by `ts` (Unix seconds) and `sig`: the last three parameters, in this \
-         order. `sig` is HMAC-SHA-256, in lower-case hexadecimal, over `GET`, the path and the raw query up to but \
-         without `&sig=`, with a line feed between them.",
+        "sig",
+        "The last parameter, after `key_id` and `ts`: HMAC-SHA-256, in lower-case hexadecimal, over `GET`, the path \
+         and the raw query up to but without `&sig=`, with a line feed between them, under the secret of the signing \
+         key that `key_id` names.",
     );
     components.add_security_scheme(API_KEY, SecurityScheme::Http(bearer));
     components.add_security_scheme(SIGNATURE, SecurityScheme::ApiKey(ApiKey::Header(header)));

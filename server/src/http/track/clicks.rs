@@ -7,7 +7,7 @@ use actix_web::{
 };
 use serde_json::{Map, Value};
 
-use super::pages;
+use super::{click_query::ClickQuery, pages};
 use crate::{
     clock,
     db::{db_read, rows::records::Click, rows::setup::Route, sql_types::Json},
@@ -26,18 +26,16 @@ use crate::{
     http::{State, transport::Transport},
 };
 
-/// Records a click and redirects to the landing page, with the click id in its URL. Parameters of the URL are kept
-/// with the click: `sub1`..`sub10`, `source_id`, `site`, `ext_click_id` and the ad networks' ids. `url=` is followed
-/// only if the link allows deep links and the host is on the advertiser's list.
-#[utoipa::path(tag = "Tracking", params(
-        ("link" = String, Path, description = "The link's code or id: use `click_url` of the link."),
-        ("sub1" = Option<String>, Query, description = "The publisher's sub id; `sub1` to `sub10`, 500 bytes each."),
-        ("url" = Option<String>, Query, description = "A deep link on one of the advertiser's hosts.")),
+/// Records a click and redirects to the landing page, with the click id in its URL. The click is stored before the
+/// visitor moves on. Parameters that mean nothing here are ignored; values are cut to 500 bytes, never refused.
+/// While link, campaign or advertiser are paused or over, the click is recorded as `invalid` and goes to the fallback
+/// of the link, then of the campaign, then of the advertiser. Answers are pages for people, not problem documents.
+#[utoipa::path(tag = "Tracking", params(("link" = String, Path, description = "The link's code of seven characters, as in its `click_url`, or its id.", example = "3f9k2qd"), ClickQuery),
     responses(
-        (status = 302, description = "To the landing page, or to the fallback of what is out of use.", headers(("location" = String, description = "The page, with the click id."))),
-        (status = 404, description = "There is no such link: a neutral page.", body = String, content_type = "text/html", example = "<!doctype html>..."),
-        (status = 410, description = "The link is out of use and has no fallback: a neutral page.", body = String, content_type = "text/html", example = "<!doctype html>..."),
-        (status = 503, description = "The click cannot be recorded right now: a neutral page.", body = String, content_type = "text/html", example = "<!doctype html>...")),
+        (status = 302, description = "To the landing page, or to the fallback of what is out of use. No body; not to be cached.", headers(("location" = String, description = "The page, with the click id."))),
+        (status = 404, description = "There is no such link, or it is archived. A neutral page; nothing is recorded.", body = String, content_type = "text/html", example = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Not found</title><h1>Not found</h1><p>There is nothing at this address."),
+        (status = 410, description = "The link is out of use and has no fallback. A neutral page; the click is recorded as `invalid`.", body = String, content_type = "text/html", example = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>No longer available</title><h1>No longer available</h1><p>This offer is not available."),
+        (status = 503, description = "The click cannot be recorded right now. A neutral page.", body = String, content_type = "text/html", headers(("retry-after" = i64, description = "When to try again, in seconds.")), example = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Please try again</title><h1>Please try again</h1><p>This will only take a moment.")),
     extensions(("x-codes" = json!([]))))]
 #[get("/c/{link}")]
 pub async fn follow_link(request: HttpRequest, link: Path<String>, state: Data<State>) -> HttpResponse {
@@ -51,12 +49,13 @@ pub async fn follow_link(request: HttpRequest, link: Path<String>, state: Data<S
     }
 }
 
-/// Answers the headers that a click would get, and records nothing.
-#[utoipa::path(tag = "Tracking", params(("link" = String, Path, description = "The link's code or id.")),
+/// Answers the headers that a click would get, and records nothing. The click id in `Location` belongs to no click.
+#[utoipa::path(tag = "Tracking", params(("link" = String, Path, description = "The link's code of seven characters, as in its `click_url`, or its id.", example = "3f9k2qd"), ClickQuery),
     responses(
         (status = 302, description = "To where a click would go.", headers(("location" = String, description = "The page."))),
-        (status = 404, description = "There is no such link."),
-        (status = 410, description = "The link is out of use and has no fallback.")),
+        (status = 404, description = "There is no such link, or it is archived."),
+        (status = 410, description = "The link is out of use and has no fallback."),
+        (status = 503, description = "It cannot be looked up right now.", headers(("retry-after" = i64, description = "When to try again, in seconds.")))),
     extensions(("x-codes" = json!([]))))]
 #[head("/c/{link}")]
 pub async fn probe_link(request: HttpRequest, link: Path<String>, state: Data<State>) -> HttpResponse {

@@ -1,46 +1,129 @@
-//! The JSON body of a report, for the API reference. It is read as parameters, like every other form, so that a
+//! The parameters of a report in its forms, for the API reference. All forms are read as `Parameters`, so that a
 //! repeated key is found and every error is said at once.
 
 use std::collections::HashMap;
 
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-/// The report of one conversion. An empty value counts as absent; the aliases of the URL form are taken too.
+use crate::{
+    domain::{click_id::ClickId, currency::Currency, ids::KeyId},
+    http::schemas,
+};
+
+/// The report of one conversion. An empty value counts as absent. The aliases of the URL form are taken too. Members
+/// that are not listed are ignored, and the answer has the flag `unknown_parameter`. Texts have at most 500 bytes.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
-#[schema(example = json!({"goal": "purchase", "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "order_id": "A-1001", "amount": "49.90", "currency": "EUR", "event_time": "2026-11-22T10:05:00Z"}))]
+#[schema(examples(json!({"goal": "purchase", "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "order_id": "A-1001", "amount": "49.90", "currency": "EUR", "event_time": "2026-11-22T10:05:00Z"})))]
 pub struct ConversionReport {
     /// The goal's event name, byte for byte.
     goal: String,
     /// The id that came with the landing URL.
-    click_id: Option<String>,
+    #[schema(value_type = ClickId)]
+    click_id: String,
     /// The advertiser's id, or `ext:` and the partner's own; needed if the key covers several.
     advertiser: Option<String>,
-    /// The advertiser's opaque id of the customer; never an e-mail address.
+    /// The advertiser's opaque id of the customer, stored with the conversion; never an e-mail address or a phone
+    /// number.
     customer_id: Option<String>,
-    /// The publisher's id, for goals that are matched without a click.
-    publisher_id: Option<String>,
     /// The advertiser's id of the sale, at most 128 bytes; needed for goals that count per order.
+    #[schema(max_length = 128)]
     order_id: Option<String>,
-    /// A decimal string with a dot, at most 4 decimals; needed if the goal's money depends on it.
+    /// A decimal string with a dot, at most 4 decimals, not negative; needed if the goal's money depends on it.
     amount: Option<String>,
     /// ISO 4217, such as EUR; needed with an amount.
+    #[schema(value_type = Option<Currency>)]
     currency: Option<String>,
-    /// `approved`, `pending` or `rejected`; the goal's default otherwise.
+    #[schema(schema_with = schemas::requested_status, required = false)]
     status: Option<String>,
-    /// RFC 3339, or Unix seconds as text or number; the time of receipt by default.
+    #[schema(schema_with = schemas::event_time, required = false)]
     event_time: Option<String>,
-    /// Stored with the conversion; `adv_sub1` to `adv_sub5`.
+    /// Stored with the conversion.
     adv_sub1: Option<String>,
     /// Stored with the conversion.
-    coupon: Option<String>,
+    adv_sub2: Option<String>,
     /// Stored with the conversion.
+    adv_sub3: Option<String>,
+    /// Stored with the conversion.
+    adv_sub4: Option<String>,
+    /// Stored with the conversion.
+    adv_sub5: Option<String>,
+    /// A voucher code, stored with the conversion.
+    coupon: Option<String>,
+    /// The advertiser's id of the lead, stored with the conversion.
     lead_id: Option<String>,
-    /// The 64 hexadecimal digits of the SHA-256 of the customer's e-mail address.
+    /// The 64 hexadecimal digits of the SHA-256 of the customer's e-mail address, stored with the conversion.
+    #[schema(pattern = "^[0-9A-Fa-f]{64}$")]
     email_sha256: Option<String>,
-    /// An object of your own, at most 8 KiB.
+    /// An object of your own, at most 8 KiB, stored with the conversion.
     #[schema(value_type = Option<HashMap<String, serde_json::Value>>)]
     metadata: Option<HashMap<String, String>>,
-    /// true: make the whole decision, count nothing.
+    /// true: make the whole decision, count nothing. false by default.
     validate_only: Option<bool>,
+}
+
+/// A report as a signed query, but for the signature.
+#[derive(IntoParams)]
+#[expect(dead_code, reason = "only its description is used")]
+#[into_params(parameter_in = Query)]
+pub struct ConversionQuery {
+    /// The goal's event name, byte for byte after percent-decoding. Aliases: `event`, `et`, `goal_ref`.
+    #[param(example = "purchase")]
+    goal: String,
+    /// The id that came with the landing URL. Aliases: `kcid`, `transaction_id`, `tid`, `cid`, `clickid`, `subid`.
+    #[param(value_type = ClickId)]
+    click_id: String,
+    /// The advertiser's id, or `ext:` and the partner's own; needed if the key covers several.
+    advertiser: Option<String>,
+    /// The advertiser's opaque id of the customer, stored with the conversion; never an e-mail address or a phone
+    /// number.
+    customer_id: Option<String>,
+    /// The advertiser's id of the sale, at most 128 bytes; needed for goals that count per order. Aliases: `txid`,
+    /// `action_id`, `invoice_id`.
+    #[param(example = "A-1001", max_length = 128)]
+    order_id: Option<String>,
+    /// A decimal string with a dot, at most 4 decimals, not negative; needed if the goal's money depends on it.
+    #[param(example = "49.90")]
+    amount: Option<String>,
+    /// ISO 4217, such as EUR; needed with an amount.
+    #[param(value_type = Option<Currency>)]
+    currency: Option<String>,
+    /// `approved`, `pending` or `rejected`; by default the goal decides. `approved` skips the goal's hold and approval
+    /// only if the key has the scope `status:write`.
+    status: Option<String>,
+    /// RFC 3339 or Unix seconds, not milliseconds; the time of receipt by default. At most 300 seconds in the future.
+    #[param(example = "2026-11-22T10:05:00Z")]
+    event_time: Option<String>,
+    /// Stored with the conversion. There are five, `adv_sub1` to `adv_sub5`.
+    adv_sub1: Option<String>,
+    /// A voucher code, stored with the conversion.
+    coupon: Option<String>,
+    /// The advertiser's id of the lead, stored with the conversion.
+    lead_id: Option<String>,
+    /// `true` or `1`: make the whole decision, count nothing. `false` by default.
+    validate_only: Option<bool>,
+    /// `text`: a plain-text answer for simple senders. JSON by default.
+    format: Option<String>,
+    /// The signing key's id. `key_id`, `ts` and `sig` are the last three parameters, in this order.
+    #[param(value_type = KeyId)]
+    key_id: String,
+    /// The time of signing in Unix seconds; 300 seconds are tolerated.
+    #[param(example = "1795341600")]
+    ts: String,
+}
+
+/// The headers of a signed message, but for the signature.
+#[derive(IntoParams)]
+#[expect(dead_code, reason = "only its description is used")]
+#[into_params(parameter_in = Header)]
+pub struct SignatureHeaders {
+    /// The signing key's id.
+    #[param(rename = "X-Key-Id", value_type = KeyId)]
+    key_id: String,
+    /// An id of your own for the message, at most 256 bytes without a dot; the same for each retry.
+    #[param(rename = "webhook-id", example = "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W")]
+    id: String,
+    /// The time of signing in Unix seconds; 300 seconds are tolerated.
+    #[param(rename = "webhook-timestamp", example = "1795341600")]
+    timestamp: String,
 }

@@ -1,5 +1,6 @@
 //! What visitors and advertisers' back ends call: clicks and postbacks.
 
+mod click_query;
 pub mod clicks;
 mod conversion_report;
 pub mod credentials;

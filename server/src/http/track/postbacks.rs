@@ -1,20 +1,22 @@
 //! Postbacks: reports of conversions, in three forms with one contract.
 
 use actix_web::{
-    HttpRequest, HttpResponse, get,
-    http::header,
+    HttpRequest, HttpResponse,
+    body::BoxBody,
+    get,
+    http::header::{self, HeaderValue},
     post,
     web::{Data, Payload},
 };
 use serde_json::Value;
 
 use super::{
-    conversion_report::ConversionReport,
+    conversion_report::{ConversionQuery, ConversionReport, SignatureHeaders},
     credentials::{self, Claim},
     masked,
 };
 use crate::{
-    db::{received::Received, scope::PartnerScope},
+    db::received::Received,
     domain::{
         answer::Answer,
         attribution::KeyPowers,
@@ -30,22 +32,9 @@ use crate::{
 
 /// Reports a conversion by URL: for systems that can only fill one in. The query is signed: its last parameters are
 /// `key_id`, `ts` (Unix seconds) and `sig`, the lower-case hex HMAC-SHA-256 of `GET\n{path}\n{query before &sig=}`
-/// under the bytes of the key's secret. `format=text` answers `OK <conversion id>` or `ERR <code>`.
-#[utoipa::path(tag = "Tracking", params(
-        ("goal" = String, Query, description = "The goal's event name, byte for byte. Aliases: event, et, goal_ref."),
-        ("click_id" = String, Query, description = "The id that came with the landing URL. Aliases: kcid, transaction_id, tid, cid, clickid, subid."),
-        ("advertiser" = Option<String>, Query, description = "The advertiser's id, or `ext:` and the partner's own; needed if the key covers several."),
-        ("order_id" = Option<String>, Query, description = "The advertiser's id of the sale, at most 128 bytes; needed for goals that count per order. Aliases: txid, action_id, invoice_id."),
-        ("amount" = Option<String>, Query, description = "A decimal string such as 49.90; needed if the goal's money depends on it."),
-        ("currency" = Option<String>, Query, description = "ISO 4217, such as EUR; needed with an amount."),
-        ("status" = Option<String>, Query, description = "approved, pending or rejected; the goal's default otherwise."),
-        ("event_time" = Option<String>, Query, description = "RFC 3339 or Unix seconds; the time of receipt by default."),
-        ("validate_only" = Option<bool>, Query, description = "true: make the whole decision, count nothing."),
-        ("format" = Option<String>, Query, description = "text: a plain-text answer for simple senders."),
-        ("key_id" = String, Query, description = "The signing key's id."),
-        ("ts" = String, Query, description = "Unix seconds; 300 seconds are tolerated."),
-        ("sig" = String, Query, description = "The signature; the last parameter.")),
-    extensions(("x-codes" = json!(["accepted", "accepted_pending", "accepted_on_hold", "validated", "duplicate", "duplicate_conflict", "order_attributed_elsewhere", "click_id_malformed", "click_not_found", "advertiser_mismatch", "click_purged", "click_expired", "conversion_precedes_click", "reporting_delay_exceeded", "goal_mismatch", "goal_inactive", "mode_not_allowed", "order_id_required", "amount_required", "currency_required", "amount_invalid", "currency_invalid", "timestamp_in_milliseconds", "event_in_future", "malformed", "not_found", "unresolved_macro", "pii_in_url", "signature_missing", "signature_invalid", "timestamp_out_of_tolerance", "scope_missing", "https_required", "unavailable", "internal"]))))]
+/// under the bytes of the key's secret, with line feeds for `\n`. With `format=text` the answer is `OK` and the
+/// conversion's id (`OK` alone for a dry run), or `ERR` and the code, under the same HTTP status.
+#[utoipa::path(tag = "Tracking", params(ConversionQuery), extensions(("x-codes" = json!(["pii_in_url"]))))]
 #[get("/postback")]
 pub async fn get_postback_url(request: HttpRequest, state: Data<State>) -> HttpResponse {
     let answer = receive_query(&request, &state).await.unwrap_or_else(failed);
@@ -57,15 +46,11 @@ pub async fn get_postback_url(request: HttpRequest, state: Data<State>) -> HttpR
     }
 }
 
-/// Reports a conversion by form. The parameters are those of the URL; the body is signed like a JSON one.
+/// Reports a conversion by form. The parameters are those of the URL form, and `email_sha256` and `metadata`
+/// (as text); the body is signed like a JSON one. At most 64 KiB.
 #[utoipa::path(tag = "Tracking",
     request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "The parameters of `GET /v1/postback` without `key_id`, `ts` and `sig`.", example = "goal=purchase&click_id=101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7&order_id=A-1001&amount=49.90&currency=EUR"),
-    params(
-        ("x-key-id" = String, Header, description = "The signing key's id."),
-        ("webhook-id" = String, Header, description = "The message's id, at most 256 bytes without a dot; the same for each retry."),
-        ("webhook-timestamp" = String, Header, description = "Unix seconds; 300 seconds are tolerated."),
-        ("webhook-signature" = String, Header, description = "Standard Webhooks: `v1,` and the base64 of the HMAC-SHA-256 of `id.timestamp.body`.")),
-    extensions(("x-codes" = json!(["accepted", "accepted_pending", "accepted_on_hold", "validated", "duplicate", "duplicate_conflict", "order_attributed_elsewhere", "click_id_malformed", "click_not_found", "advertiser_mismatch", "click_purged", "click_expired", "conversion_precedes_click", "reporting_delay_exceeded", "goal_mismatch", "goal_inactive", "mode_not_allowed", "order_id_required", "amount_required", "currency_required", "amount_invalid", "currency_invalid", "timestamp_in_milliseconds", "event_in_future", "malformed", "not_found", "unresolved_macro", "signature_missing", "signature_invalid", "timestamp_out_of_tolerance", "scope_missing", "https_required", "payload_too_large", "unsupported_media_type", "unavailable", "internal"]))))]
+    params(SignatureHeaders), extensions(("x-codes" = json!(["payload_too_large", "unsupported_media_type"]))))]
 #[post("/postback")]
 pub async fn post_postback_form(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
     respond(&receive_message(&request, payload, &state, Form::Form).await.unwrap_or_else(failed))
@@ -73,15 +58,10 @@ pub async fn post_postback_form(request: HttpRequest, payload: Payload, state: D
 
 /// Reports a conversion as JSON: what the SDK sends. Any Standard Webhooks library can sign it. The same message
 /// again, with a fresh timestamp and signature, is never an error: it is answered `duplicate` with the first
-/// conversion's id.
+/// conversion's id. At most 64 KiB.
 #[utoipa::path(tag = "Tracking",
     request_body(content = ConversionReport, description = "The report."),
-    params(
-        ("x-key-id" = String, Header, description = "The signing key's id."),
-        ("webhook-id" = String, Header, description = "The message's id, at most 256 bytes without a dot; the same for each retry."),
-        ("webhook-timestamp" = String, Header, description = "Unix seconds; 300 seconds are tolerated."),
-        ("webhook-signature" = String, Header, description = "Standard Webhooks: `v1,` and the base64 of the HMAC-SHA-256 of `id.timestamp.body`.")),
-    extensions(("x-codes" = json!(["accepted", "accepted_pending", "accepted_on_hold", "validated", "duplicate", "duplicate_conflict", "order_attributed_elsewhere", "click_id_malformed", "click_not_found", "advertiser_mismatch", "click_purged", "click_expired", "conversion_precedes_click", "reporting_delay_exceeded", "goal_mismatch", "goal_inactive", "mode_not_allowed", "order_id_required", "amount_required", "currency_required", "amount_invalid", "currency_invalid", "timestamp_in_milliseconds", "event_in_future", "malformed", "not_found", "unresolved_macro", "signature_missing", "signature_invalid", "timestamp_out_of_tolerance", "scope_missing", "https_required", "payload_too_large", "unsupported_media_type", "unavailable", "internal"]))))]
+    params(SignatureHeaders), extensions(("x-codes" = json!(["payload_too_large", "unsupported_media_type"]))))]
 #[post("/conversions")]
 pub async fn report_conversion(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
     respond(&receive_message(&request, payload, &state, Form::Json).await.unwrap_or_else(failed))
@@ -174,13 +154,18 @@ fn respond(answer: &Answer) -> HttpResponse {
 }
 
 fn as_text(answer: &Answer) -> HttpResponse {
-    let text = match answer.conversion_id {
+    let mut response = respond(answer).set_body(BoxBody::new(text(answer)));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+/// The answer in a line, for senders that cannot read JSON.
+pub fn text(answer: &Answer) -> String {
+    match answer.conversion_id {
         Some(id) if answer.code.is_success() => format!("OK {id}"),
         _ if answer.code.is_success() => "OK".to_owned(),
         _ => format!("ERR {}", answer.code.as_str()),
-    };
-    HttpResponse::build(problem::status(answer.code))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .content_type("text/plain; charset=utf-8")
-        .body(text)
+    }
 }
