@@ -111,7 +111,7 @@ fn the_domain_is_pure() {
         "Instant::now",
         "tokio::",
         "tracing::",
-        "reqwest",
+        "reqwest::",
     ];
     assert_eq!(intruders(&outside, &["domain/"]), none());
 }

@@ -248,7 +248,7 @@ mod tests {
             "status": 400,
             "hold_until": null,
             "retry": "no",
-            "hint": "Mend what `errors` names.",
+            "hint": "Mend what `detail` says; `errors` names each field.",
             "flags": [],
             "type": "/docs/outcomes#malformed",
             "title": "The request cannot be read.",

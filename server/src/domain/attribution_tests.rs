@@ -378,7 +378,7 @@ fn an_event_in_the_second_of_its_click_does_not_precede_it() {
     assert_eq!(count(&Report { event_time: CLICKED, ..sale() }, &facts).code(), Code::Accepted);
     let refusal = refuse(&Report { event_time: CLICKED.plus_seconds(-1), ..sale() }, &facts);
     assert_eq!(refusal.code, Code::ConversionPrecedesClick);
-    assert_eq!(refusal.detail, "The event is 1 seconds older than the click.");
+    assert_eq!(refusal.detail, "The event is 1 s older than the click.");
     assert_eq!(refusal.facts["event_time"], json!(CLICKED.plus_seconds(-1)));
     assert_eq!(refusal.facts["clicked_at"], json!(clicked));
 }

@@ -96,15 +96,15 @@ fn by_goal_and_click(code: Code) -> Refusal {
             Refusal::of(code).fact("click_age_seconds", 17_280_000).fact("kept_seconds", 15_552_000)
         }
         Code::ClickExpired => {
-            Refusal::new(code, "The click was 2678400 seconds old, the goal's window is 2592000.")
+            Refusal::new(code, "The click was 2678400 s old, the goal's window is 2592000 s.")
                 .fact("age_seconds", 2_678_400)
                 .fact("window_seconds", 2_592_000)
         }
-        Code::ConversionPrecedesClick => Refusal::new(code, "The event is 60 seconds older than the click.")
+        Code::ConversionPrecedesClick => Refusal::new(code, "The event is 60 s older than the click.")
             .fact("event_time", "2026-11-22T09:59:00Z")
             .fact("clicked_at", TIME),
         Code::ReportingDelayExceeded => {
-            Refusal::new(code, "Reported 10454400 seconds after the event, the goal allows 10368000.")
+            Refusal::new(code, "Reported 10454400 s after the event, the goal allows 10368000 s.")
                 .fact("delay_seconds", 10_454_400)
                 .fact("longest_seconds", 10_368_000)
         }
