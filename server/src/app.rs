@@ -17,13 +17,14 @@ use tokio::net::TcpSocket;
 use utoipa_actix_web::AppExt;
 
 use crate::{
+    cache::Cache,
     clock::Clock,
-    config::{Config, ConfigError},
-    db::{Store, db_write},
+    config::{Config, ConfigError, DatabaseUrl},
+    db::{Store, db_write, postgres},
     domain::{code::Code, master_key::MasterKey, refusal::Refusal},
     error::Error,
     geo::Geo,
-    http::{State, fallback, openapi, routes, with_request_id},
+    http::{State, fallback, forget_what_changed, openapi, routes, with_request_id},
     ingest::Ingest,
     jobs,
     tls::Certificate,
@@ -82,7 +83,10 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
     }
 
     jobs::start(&store, &clock);
+    let cache = Cache::new(store.clone(), clock.clone(), config.master_key.clone());
+    follow_changes(&config.database, &cache);
     let state = State {
+        cache,
         store: store.clone(),
         ingest: Ingest::start(store.clone(), clock.clone()),
         clock,
@@ -131,6 +135,14 @@ async fn check_master_key(store: &Store, key: &MasterKey) -> Result<(), StartErr
     Err(ConfigError::new("TALLYBACK_MASTER_KEY (or TALLYBACK_MASTER_KEY_FILE)", problem).into())
 }
 
+/// Forgets what other processes on the same database change. A SQLite database has one process.
+fn follow_changes(database: &DatabaseUrl, cache: &Cache) {
+    if let DatabaseUrl::Postgres { config, tls } = database {
+        let (config, tls, cache) = (config.as_ref().clone(), tls.clone(), cache.clone());
+        tokio::spawn(postgres::changes::follow(config, tls, move |partner| cache.forget(partner)));
+    }
+}
+
 fn bind(name: &str, address: SocketAddr) -> Result<TcpListener, StartError> {
     let listen = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
@@ -170,6 +182,7 @@ fn serve(
             .app_data(web::QueryConfig::default().error_handler(|error, _| unreadable_query(&error)))
             .app_data(web::PathConfig::default().error_handler(|error, _| unreadable(&error)))
             .wrap(DefaultHeaders::new().add(("x-content-type-options", "nosniff")))
+            .wrap(from_fn(forget_what_changed))
             .wrap(from_fn(with_request_id))
             .into_utoipa_app()
             .configure(routes::documented)

@@ -1,5 +1,5 @@
 //! Tallyback: self-hosted server-to-server conversion tracking. The modules, in reading order.
-//! Arrows point down only: `app` over `http` and `jobs`, these over `ingest`, all over `db`, `db` over `domain`.
+//! Arrows point down only: `app` over `http` and `jobs`, these over `cache` and `ingest`, all over `db`, `db` over `domain`.
 
 pub mod app;
 pub mod cli;
@@ -11,6 +11,7 @@ pub mod http;
 pub mod jobs;
 pub mod tls;
 
+pub mod cache;
 pub mod ingest;
 
 pub mod db;

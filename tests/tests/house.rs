@@ -129,8 +129,10 @@ fn a_partners_rows_are_opened_in_few_places() {
         "db/queries/links.rs",
         "db/queries/partners.rs",
         "db/queries/record_clicks.rs",
+        "db/queries/record_postbacks.rs",
+        "db/queries/record_postbacks/ledger.rs",
+        "db/queries/signing_keys.rs",
         "http/caller.rs",
-        "http/track/credentials.rs",
     ];
     let makers: BTreeSet<_> = sources()
         .into_iter()

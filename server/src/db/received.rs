@@ -1,16 +1,40 @@
 //! A postback on its way to the transaction that decides about it: read, authenticated, not yet judged.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::scope::PartnerScope;
 use crate::domain::{
-    attribution::KeyPowers,
+    attribution::{Credit, KeyPowers},
     click_id::{ClickId, ClickIdError},
-    ids::{ConversionId, KeyId, PostbackId, RowId},
+    goal::GoalRules,
+    ids::{AdvertiserId, ConversionId, KeyId, PostbackId, RowId},
     postback::{Form, Report},
     refusal::Refusal,
+    setup::Status,
     time::Timestamp,
 };
+
+/// A postback with what the set-up says about it: everything that is decided without its click and its order.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// What came.
+    pub received: Received,
+    /// What the set-up says.
+    pub set_up: SetUp,
+}
+
+/// What the set-up says about a postback.
+#[derive(Clone, Debug)]
+pub struct SetUp {
+    /// Whose conversion it is.
+    pub advertiser: Result<AdvertiserId, Refusal>,
+    /// The goals that serve this advertiser: its own first, then the partner's.
+    pub goals: Arc<Vec<GoalRules>>,
+    /// Whom the link is credited to that is part of the click id, and whether its campaign runs.
+    pub link: Option<(Credit, Status)>,
+}
 
 /// One received postback. The ids it may need are made beforehand, so that nothing below draws chance.
 #[derive(Clone, Debug)]

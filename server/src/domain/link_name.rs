@@ -7,7 +7,7 @@ use super::{
 };
 
 /// What stands behind `/c/`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum LinkName {
     /// The short code: seven characters of base32.
     Number(LinkNumber),

@@ -6,6 +6,11 @@ use std::fmt;
 use aws_lc_rs::hmac;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
+use super::{
+    ids::{Id, KeyId, PartnerId},
+    master_key::MasterKey,
+};
+
 const PREFIX: &str = "whsec_";
 
 /// A secret that both sides of a signed message hold: 24 to 64 bytes (Standard Webhooks).
@@ -24,9 +29,14 @@ impl SigningSecret {
         Self::from_bytes(&bytes)
     }
 
-    /// Returns the bytes, to be sealed before they are stored.
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
+    /// Seals it for the row of its key; it opens nowhere else.
+    pub fn seal(&self, master: &MasterKey, partner: PartnerId, key: KeyId, nonce: [u8; 12]) -> Vec<u8> {
+        master.seal(&row(partner, key), nonce, &self.0)
+    }
+
+    /// Opens what was sealed for this row.
+    pub fn open(master: &MasterKey, partner: PartnerId, key: KeyId, sealed: &[u8]) -> Option<Self> {
+        Self::from_bytes(&master.open(&row(partner, key), sealed)?)
     }
 
     /// Returns the text that the other side is given, once.
@@ -41,6 +51,10 @@ impl SigningSecret {
         parts.iter().for_each(|part| context.update(part));
         context.sign()
     }
+}
+
+fn row(partner: PartnerId, key: KeyId) -> Vec<u8> {
+    [b"signing_keys", &partner.bytes()[..], &key.bytes()[..]].concat()
 }
 
 impl fmt::Debug for SigningSecret {
@@ -63,11 +77,23 @@ mod tests {
             assert_eq!(SigningSecret::from_bytes(&vec![1; length]).is_some(), taken, "{length}");
         }
         let text = secret().reveal();
-        assert_eq!(SigningSecret::parse(&text).unwrap().bytes(), secret().bytes());
+        assert_eq!(SigningSecret::parse(&text).unwrap().0, secret().0);
         for wrong in ["", "whsec_", "whsec_AAAA", &text[6..], &text.to_uppercase(), &format!("{text}=")] {
             assert!(SigningSecret::parse(wrong).is_none(), "{wrong}");
         }
         assert_eq!(format!("{:?}", secret()), "SigningSecret(redacted)");
+    }
+
+    #[test]
+    fn a_sealed_secret_opens_in_its_own_row_alone() {
+        let (master, partner, key) =
+            (MasterKey::from_bytes([7; 32]), PartnerId::from_bytes([1; 16]), KeyId::from_bytes([2; 16]));
+        let sealed = secret().seal(&master, partner, key, [3; 12]);
+        assert_eq!(SigningSecret::open(&master, partner, key, &sealed).unwrap().0, secret().0);
+        let (stranger, other) = (PartnerId::from_bytes([9; 16]), KeyId::from_bytes([9; 16]));
+        assert!(SigningSecret::open(&master, stranger, key, &sealed).is_none());
+        assert!(SigningSecret::open(&master, partner, other, &sealed).is_none());
+        assert!(SigningSecret::open(&MasterKey::from_bytes([8; 32]), partner, key, &sealed).is_none());
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use std::{future::Future, pin::Pin};
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::AUTHORIZATION, web::Data};
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::AUTHORIZATION, web::Data,
+};
 
 use super::{State, transport::Transport};
 use crate::{
@@ -38,7 +40,9 @@ async fn authenticate(request: &HttpRequest) -> Result<Caller> {
     let row = db_read!(&state.store, |queries, conn| queries::api_keys::find_any(conn, id))?;
     let row = row.filter(|row| key.matches(&row.secret_hash) && row.revoked_at.is_none());
     let row = row.ok_or_else(|| Refusal::of(Code::ApiKeyInvalid))?;
-    Ok(Caller { partner: PartnerScope::established(row.partner_id) })
+    let partner = PartnerScope::established(row.partner_id);
+    request.extensions_mut().insert(partner);
+    Ok(Caller { partner })
 }
 
 fn bearer(request: &HttpRequest) -> Result<&str, Refusal> {

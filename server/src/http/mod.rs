@@ -4,6 +4,7 @@
 pub mod api;
 mod body;
 mod caller;
+mod changes;
 pub mod docs;
 pub mod fallback;
 mod fields;
@@ -21,15 +22,18 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+pub use changes::forget_what_changed;
 pub use request_id::with_request_id;
 
-use crate::{clock::Clock, db::Store, domain::master_key::MasterKey, geo::Geo, ingest::Ingest};
+use crate::{cache::Cache, clock::Clock, db::Store, domain::master_key::MasterKey, geo::Geo, ingest::Ingest};
 
 /// What every handler can reach.
 #[derive(Clone)]
 pub struct State {
     /// The database.
     pub store: Store,
+    /// What is known of the partners' set-up.
+    pub cache: Cache,
     /// The writers of clicks and postbacks.
     pub ingest: Ingest,
     /// The clock.

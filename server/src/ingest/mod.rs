@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     clock::Clock,
-    db::{Store, db_write, received::Received, rows::records::Click},
+    db::{Store, db_write, received::Incoming, rows::records::Click},
     domain::answer::Answer,
     error::{Error, Result},
 };
@@ -26,7 +26,7 @@ type Queued<T, R> = (T, oneshot::Sender<Result<R>>);
 #[derive(Clone)]
 pub struct Ingest {
     clicks: mpsc::Sender<Queued<Click, ()>>,
-    postbacks: mpsc::Sender<Queued<Received, Answer>>,
+    postbacks: mpsc::Sender<Queued<Incoming, Answer>>,
 }
 
 impl Ingest {
@@ -47,8 +47,8 @@ impl Ingest {
     }
 
     /// Records a postback; returns its answer when it is committed.
-    pub async fn record_postback(&self, received: Received) -> Result<Answer> {
-        submit(&self.postbacks, received).await
+    pub async fn record_postback(&self, incoming: Incoming) -> Result<Answer> {
+        submit(&self.postbacks, incoming).await
     }
 }
 
@@ -65,9 +65,6 @@ async fn record_clicks(store: Store, clock: Clock, batch: Vec<Click>) -> Result<
     })
 }
 
-async fn record_postbacks(store: Store, batch: Vec<Received>) -> Result<Vec<Answer>> {
-    db_write!(&store, |queries, conn| {
-        let answers = batch.iter().map(|received| queries::record_postback::record(conn, received));
-        answers.collect::<Result<Vec<_>>>()
-    })
+async fn record_postbacks(store: Store, batch: Vec<Incoming>) -> Result<Vec<Answer>> {
+    db_write!(&store, |queries, conn| queries::record_postbacks::record(conn, &batch))
 }

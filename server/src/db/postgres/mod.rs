@@ -11,6 +11,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::pool::Pool;
 use crate::error::{Error, Result, causes};
 
+mod bulk;
+pub mod changes;
 pub mod partitions;
 #[expect(clippy::duplicate_mod, reason = "each backend checks the queries against its own connection")]
 #[path = "../queries/mod.rs"]

@@ -13,11 +13,6 @@ use crate::{
     domain::click_id::ClickId,
 };
 
-/// Inserts clicks of any partners. One that is there already is left as it is.
-pub fn insert_batch(conn: &mut Conn, batch: &[Click]) -> QueryResult<()> {
-    diesel::insert_into(clicks::table).values(batch).on_conflict_do_nothing().execute(conn).map(drop)
-}
-
 /// The click with this id.
 pub fn find(conn: &mut Conn, scope: &PartnerScope, id: ClickId) -> QueryResult<Option<Click>> {
     clicks::table

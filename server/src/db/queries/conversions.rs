@@ -12,47 +12,10 @@ use crate::{
     },
     domain::{
         conversion::ConversionStatus,
-        ids::{AdvertiserId, ConversionId, GoalId, Id},
+        ids::{ConversionId, Id},
         time::Timestamp,
     },
 };
-
-/// Inserts a conversion unless its click or its order is counted already; says whether it did.
-pub fn insert_once(conn: &mut Conn, conversion: &Conversion) -> QueryResult<bool> {
-    let inserted =
-        diesel::insert_into(conversions::table).values(conversion).on_conflict_do_nothing().execute(conn)?;
-    Ok(inserted == 1)
-}
-
-/// The conversion that has this key.
-pub fn with_key(
-    conn: &mut Conn,
-    scope: &PartnerScope,
-    (advertiser, goal): (AdvertiserId, GoalId),
-    count_key: &str,
-) -> QueryResult<Option<Conversion>> {
-    conversions::table
-        .filter(conversions::partner_id.eq(scope.id()).and(conversions::advertiser_id.eq(advertiser)))
-        .filter(conversions::goal_id.eq(goal).and(conversions::count_key.eq(count_key)))
-        .select(Conversion::as_select())
-        .first(conn)
-        .optional()
-}
-
-/// The conversion that has this order id.
-pub fn with_order(
-    conn: &mut Conn,
-    scope: &PartnerScope,
-    (advertiser, goal): (AdvertiserId, GoalId),
-    order_id: &str,
-) -> QueryResult<Option<Conversion>> {
-    conversions::table
-        .filter(conversions::partner_id.eq(scope.id()).and(conversions::advertiser_id.eq(advertiser)))
-        .filter(conversions::goal_id.eq(goal).and(conversions::order_id.eq(order_id)))
-        .select(Conversion::as_select())
-        .first(conn)
-        .optional()
-}
 
 /// The conversion with this id.
 pub fn get(conn: &mut Conn, scope: &PartnerScope, id: ConversionId) -> QueryResult<Conversion> {

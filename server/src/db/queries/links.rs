@@ -58,17 +58,3 @@ pub fn route(conn: &mut Conn, name: LinkName) -> Result<Option<Route>> {
     let partner = partners::get(conn, &scope)?;
     Ok(Some(Route { scope, partner, link, campaign, advertiser }))
 }
-
-/// The link of one partner that has a number, with the status of its campaign.
-pub fn credited(conn: &mut Conn, scope: &PartnerScope, number: LinkNumber) -> Result<Option<(Link, Status)>> {
-    let directory = link_directory::table.filter(link_directory::partner_id.eq(scope.id()));
-    let link: Option<LinkId> = directory
-        .filter(link_directory::number.eq(i64::from(number.0)))
-        .select(link_directory::link_id)
-        .first(conn)
-        .optional()?;
-    let Some(link) = link else { return Ok(None) };
-    let link = get(conn, scope, &Reference::Id(link))?;
-    let campaign = campaigns::get(conn, scope, &Reference::Id(link.campaign_id))?;
-    Ok(Some((link, campaign.status)))
-}

@@ -1,7 +1,7 @@
 //! The queries, written once. This folder is mounted by `db::postgres` and by `db::sqlite`; `Conn` and `Db` are
 //! theirs. One file per table group, and one per operation that takes several steps.
 
-use super::{Conn, Db, snapshot};
+use super::{Conn, Db, bulk, snapshot};
 
 pub mod advertisers;
 pub mod api_keys;
@@ -17,7 +17,7 @@ pub mod partners;
 pub mod postbacks;
 pub mod publishers;
 pub mod record_clicks;
-pub mod record_postback;
+pub mod record_postbacks;
 pub mod reports;
 mod resource;
 pub mod settle_holds;

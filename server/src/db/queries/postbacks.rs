@@ -13,11 +13,6 @@ use crate::{
     domain::ids::{Id, PostbackId},
 };
 
-/// Inserts a line.
-pub fn insert(conn: &mut Conn, postback: &Postback) -> QueryResult<()> {
-    diesel::insert_into(postbacks::table).values(postback).execute(conn).map(drop)
-}
-
 /// The line with this id.
 pub fn get(conn: &mut Conn, scope: &PartnerScope, id: PostbackId) -> QueryResult<Postback> {
     postbacks::table

@@ -25,13 +25,14 @@ pub fn insert(conn: &mut Conn, key: &SigningKey) -> QueryResult<()> {
 }
 
 /// The key with this id, of whichever partner: for authentication alone.
-pub fn find_any(conn: &mut Conn, id: KeyId) -> QueryResult<Option<SigningKey>> {
-    key_directory::table
+pub fn find_any(conn: &mut Conn, id: KeyId) -> QueryResult<Option<(PartnerScope, SigningKey)>> {
+    let found: Option<SigningKey> = key_directory::table
         .inner_join(signing_keys::table.on(signing_keys::partner_id.eq(key_directory::partner_id)))
         .filter(key_directory::key_id.eq(id).and(signing_keys::id.eq(id)))
         .select(SigningKey::as_select())
         .first(conn)
-        .optional()
+        .optional()?;
+    Ok(found.map(|key| (PartnerScope::established(key.partner_id), key)))
 }
 
 /// A page, newest first.

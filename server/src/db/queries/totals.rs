@@ -32,6 +32,17 @@ pub fn add(conn: &mut Conn, scope: &PartnerScope, id: RowId, changes: Changes) -
     diesel::insert_into(total_deltas::table).values(delta).execute(conn).map(drop)
 }
 
+/// Adds the changes of several partners, in the transaction that causes them.
+pub fn add_all(
+    conn: &mut Conn,
+    changes: impl Iterator<Item = (PartnerScope, RowId, Changes)>,
+) -> QueryResult<()> {
+    for (scope, id, changes) in changes {
+        add(conn, &scope, id, changes)?;
+    }
+    Ok(())
+}
+
 /// Folds the oldest deltas into the hours; says how many.
 pub fn fold(conn: &mut Conn, scope: &PartnerScope) -> QueryResult<usize> {
     let oldest: Vec<RowId> = total_deltas::table

@@ -8,6 +8,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use super::pool::Pool;
 use crate::error::{Error, Result};
 
+mod bulk;
 #[path = "../queries/mod.rs"]
 mod queries;
 pub use queries::*;

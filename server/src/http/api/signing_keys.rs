@@ -21,7 +21,6 @@ use crate::{
         caller::Caller,
         fields::{Fields, named, read},
         page::{ListName, Page, limit},
-        track::credentials,
     },
 };
 
@@ -120,7 +119,7 @@ pub async fn create_signing_key(
         partner_id: caller.partner.id(),
         id,
         name,
-        secret_sealed: credentials::seal(&state.master_key, &caller.partner, id, &secret),
+        secret_sealed: secret.seal(&state.master_key, caller.partner.id(), id, clock::random()),
         scopes: Json(scopes),
         advertiser_ids: Json(Vec::new()),
         created_at: state.clock.now(),

@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 use super::{click_query::ClickQuery, pages};
 use crate::{
     clock,
-    db::{db_read, rows::records::Click, rows::setup::Route, sql_types::Json},
+    db::{rows::records::Click, rows::setup::Route, sql_types::Json},
     domain::{
-        click_id::{ClickId, ClickIdKey, LinkNumber},
+        click_id::{ClickId, LinkNumber},
         click_parameters::ClickParameters,
         ids::{CreativeId, PublisherId, Reference},
         landing::Macro,
@@ -87,33 +87,41 @@ async fn prepare(
 ) -> Result<Option<(Click, Option<String>)>> {
     let Some(name) = LinkName::parse(link) else { return Ok(None) };
     let mut parameters = ClickParameters::parse(request.query_string());
-    let traffic = (parameters.take("publisher_id"), parameters.take("creative_id"));
-    let route = db_read!(&state.store, |queries, conn| {
-        let Some(mut route) = queries::links::route(conn, name)? else { return Ok(None) };
-        // What the link leaves open, the URL may say; a name that is not the partner's says nothing.
-        if let (None, Some(Ok(name))) =
-            (route.link.publisher_id, traffic.0.as_deref().map(Reference::<PublisherId>::parse))
-        {
-            route.link.publisher_id = queries::publishers::find(conn, &route.scope, &name)?.map(|row| row.id);
-        }
-        if let (None, Some(Ok(name))) =
-            (route.link.creative_id, traffic.1.as_deref().map(Reference::<CreativeId>::parse))
-        {
-            route.link.creative_id = queries::creatives::find(conn, &route.scope, &name)?.map(|row| row.id);
-        }
-        Ok::<_, crate::error::Error>(Some(route))
-    })?;
-    let Some(route) = route.filter(|route| route.link.status != Status::Archived) else { return Ok(None) };
+    let Some(known) = state.cache.route(name).await? else { return Ok(None) };
+    let route = &known.route;
+    if route.link.status == Status::Archived {
+        return Ok(None);
+    }
+    let traffic = traffic(state, route, &mut parameters).await?;
     let now = state.clock.now();
-    let destination = way(&route).destination(now, parameters.url.as_deref());
-    let click = click(request, state, &route, &parameters, &destination, now);
-    let id = ClickIdKey::derive(&state.master_key, route.scope.id()).text(&click.id);
+    let destination = way(route).destination(now, parameters.url.as_deref());
+    let click = click(request, state, route, traffic, &parameters, &destination, now);
+    let id = known.click_ids.text(&click.id);
     let location = destination.page.and_then(|page| {
         page.render(Some(&id), &route.advertiser.click_id_parameter, |wanted| {
             value(wanted, &click, &parameters)
         })
     });
     Ok(Some((click, location)))
+}
+
+/// Who sent the visitor, and by what.
+struct Traffic {
+    publisher: Option<PublisherId>,
+    creative: Option<CreativeId>,
+}
+
+/// What the link leaves open, the URL may say; a name that is not the partner's says nothing.
+async fn traffic(state: &State, route: &Route, parameters: &mut ClickParameters) -> Result<Traffic> {
+    let (publisher, creative) = (parameters.take("publisher_id"), parameters.take("creative_id"));
+    let mut traffic = Traffic { publisher: route.link.publisher_id, creative: route.link.creative_id };
+    if let (None, Some(Ok(name))) = (traffic.publisher, publisher.as_deref().map(Reference::parse)) {
+        traffic.publisher = state.cache.publisher(route.scope, name).await?;
+    }
+    if let (None, Some(Ok(name))) = (traffic.creative, creative.as_deref().map(Reference::parse)) {
+        traffic.creative = state.cache.creative(route.scope, name).await?;
+    }
+    Ok(traffic)
 }
 
 fn way(route: &Route) -> Way<'_> {
@@ -142,6 +150,7 @@ fn click(
     request: &HttpRequest,
     state: &State,
     route: &Route,
+    traffic: Traffic,
     parameters: &ClickParameters,
     destination: &Destination,
     now: Timestamp,
@@ -166,8 +175,8 @@ fn click(
         link_id: route.link.id,
         advertiser_id: route.link.advertiser_id,
         campaign_id: route.link.campaign_id,
-        creative_id: route.link.creative_id,
-        publisher_id: route.link.publisher_id,
+        creative_id: traffic.creative,
+        publisher_id: traffic.publisher,
         clicked_at: now,
         class: if destination.invalid.is_some() {
             ClickClass::Invalid

@@ -1,16 +1,16 @@
 //! Who sent a postback: the key it names, and whether the signature is that key's.
 //! An unknown key, a revoked one and a wrong signature are one answer.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, http::header::HeaderMap};
 
 use crate::{
-    clock,
-    db::{db_read, rows::accounts::SigningKey, scope::PartnerScope},
+    cache::KnownKey,
     domain::{
         attribution::KeyPowers,
         code::Code,
         ids::{Id, KeyId},
-        master_key::MasterKey,
         refusal::Refusal,
         scopes::Scope,
         signature::{
@@ -22,15 +22,6 @@ use crate::{
     error::Result,
     http::State,
 };
-
-/// Seals a signing secret for its row; it opens nowhere else.
-pub fn seal(master: &MasterKey, scope: &PartnerScope, id: KeyId, secret: &SigningSecret) -> Vec<u8> {
-    master.seal(&context(scope, id), clock::random(), secret.bytes())
-}
-
-fn context(scope: &PartnerScope, id: KeyId) -> Vec<u8> {
-    [b"signing_keys", &scope.id().bytes()[..], &id.bytes()[..]].concat()
-}
 
 /// What a postback says about who sent it.
 pub enum Claim<'a> {
@@ -128,26 +119,17 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Refusal> {
 }
 
 /// The key that a claim names, if there is one.
-pub async fn named_key(state: &State, claim: &Claim<'_>) -> Result<Option<SigningKey>> {
-    let Some(id) = claim.key_id() else { return Ok(None) };
-    db_read!(&state.store, |queries, conn| queries::signing_keys::find_any(conn, id))
-}
-
-/// The partner that a key belongs to.
-pub fn owner(key: &SigningKey) -> PartnerScope {
-    PartnerScope::established(key.partner_id)
+pub async fn named_key(state: &State, claim: &Claim<'_>) -> Result<Option<Arc<KnownKey>>> {
+    match claim.key_id() {
+        Some(id) => state.cache.signing_key(id).await,
+        None => Ok(None),
+    }
 }
 
 /// Checks a claim against the key it names: signature first, so that a stranger learns nothing else.
-pub fn check(
-    state: &State,
-    claim: &Claim<'_>,
-    key: &SigningKey,
-    now: Timestamp,
-) -> Result<KeyPowers, Refusal> {
-    let secret = state.master_key.open(&context(&owner(key), key.id), &key.secret_sealed);
-    let secret = secret.and_then(|bytes| SigningSecret::from_bytes(&bytes));
-    let is_signed = secret.is_some_and(|secret| claim.is_signed_with(&secret));
+pub fn check(claim: &Claim<'_>, known: &KnownKey, now: Timestamp) -> Result<KeyPowers, Refusal> {
+    let is_signed = known.secret.as_ref().is_some_and(|secret| claim.is_signed_with(secret));
+    let key = &known.row;
     if !is_signed || key.revoked_at.is_some() {
         return Err(Refusal::of(Code::SignatureInvalid));
     }

@@ -16,11 +16,10 @@ use super::{
     masked,
 };
 use crate::{
-    db::received::Received,
+    db::received::{Incoming, Received},
     domain::{
         answer::Answer,
         attribution::KeyPowers,
-        click_id::ClickIdKey,
         code::Code,
         parameters::Parameters,
         postback::{Form, Report},
@@ -93,29 +92,28 @@ async fn receive(state: &State, claim: Claim<'_>, form: Form, content: &[u8]) ->
     let key = key.ok_or_else(|| Refusal::of(Code::SignatureInvalid))?;
     let now = state.clock.now();
     let parameters = parse(form, content);
-    let (report, powers) = match credentials::check(state, &claim, &key, now) {
+    let (report, powers) = match credentials::check(&claim, &key, now) {
         Ok(powers) => (parameters.clone().and_then(|p| Report::parse(&p, form, now)), powers),
         Err(refusal) => (Err(refusal), KeyPowers::default()),
     };
     let is_stranger = report.as_ref().is_err_and(|refusal| refusal.code.status() == 401);
-    let scope = credentials::owner(&key);
-    let click_key = ClickIdKey::derive(&state.master_key, scope.id());
     let click = report.as_ref().ok().and_then(|report| report.click_id.as_deref());
     let received = Received {
-        scope,
+        scope: key.scope,
         postback_id: state.clock.new_id(),
         conversion_id: state.clock.new_id(),
         delta_id: state.clock.new_id(),
         received_at: now,
         form,
-        key_id: Some(key.id),
+        key_id: Some(key.row.id),
         powers,
         message_id: claim.message_id().map(str::to_owned),
         request: parameters.as_ref().map_or_else(|_| masked::unreadable(content.len()), masked::parameters),
-        click: click.map(|text| click_key.read(text)),
+        click: click.map(|text| key.click_ids.read(text)),
         report,
     };
-    let answer = state.ingest.record_postback(received).await?;
+    let set_up = state.cache.set_up_for(&received).await?;
+    let answer = state.ingest.record_postback(Incoming { received, set_up }).await?;
     // The line of the log exists for the key's owner; who cannot sign does not learn that the key does.
     Ok(if is_stranger { Answer { postback_id: None, ..answer } } else { answer })
 }

@@ -1,0 +1,1 @@
+DROP FUNCTION tallyback_tell_change() CASCADE;

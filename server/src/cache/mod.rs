@@ -1,0 +1,205 @@
+//! What clicks and postbacks need to know of a partner's set-up, kept in memory, so that no query stands between a
+//! request and its commit. It is forgotten when the set-up changes: at once for changes of this process, as soon as
+//! PostgreSQL tells for those of others, and after a short life in any case.
+
+mod set_up;
+mod shelf;
+
+use std::{future::Future, sync::Arc};
+
+use shelf::Shelf;
+
+use crate::{
+    clock::Clock,
+    db::{Store, db_read, rows::accounts::SigningKey, rows::setup::Route, scope::PartnerScope},
+    domain::{
+        click_id::ClickIdKey,
+        goal::GoalRules,
+        ids::{AdvertiserId, CreativeId, KeyId, PartnerId, PublisherId, Reference},
+        link_name::LinkName,
+        master_key::MasterKey,
+        signature::SigningSecret,
+    },
+    error::{Error, Result},
+};
+
+/// A link with everything that a click on it needs.
+pub struct KnownRoute {
+    /// The link, its campaign, its advertiser, its partner.
+    pub route: Route,
+    /// The key of the partner's click ids.
+    pub click_ids: ClickIdKey,
+}
+
+/// A signing key, ready to check signatures.
+pub struct KnownKey {
+    /// Whose key it is.
+    pub scope: PartnerScope,
+    /// The row.
+    pub row: SigningKey,
+    /// Its secret; none if it cannot be opened.
+    pub secret: Option<SigningSecret>,
+    /// The key of the partner's click ids.
+    pub click_ids: ClickIdKey,
+}
+
+type Named<T> = Shelf<(PartnerId, Reference<T>), T>;
+
+/// What is known. Cheap to clone.
+#[derive(Clone)]
+pub struct Cache(Arc<Shelves>);
+
+struct Shelves {
+    store: Store,
+    clock: Clock,
+    master_key: Arc<MasterKey>,
+    routes: Shelf<LinkName, KnownRoute>,
+    keys: Shelf<KeyId, KnownKey>,
+    goals: Shelf<(PartnerId, AdvertiserId), Vec<GoalRules>>,
+    advertisers: Named<AdvertiserId>,
+    publishers: Named<PublisherId>,
+    creatives: Named<CreativeId>,
+    /// At most two of a partner's advertisers: enough to know whether there is only one.
+    some_advertisers: Shelf<PartnerId, Vec<AdvertiserId>>,
+}
+
+impl Cache {
+    /// Knows nothing yet.
+    pub fn new(store: Store, clock: Clock, master_key: Arc<MasterKey>) -> Self {
+        Self(Arc::new(Shelves {
+            store,
+            clock,
+            master_key,
+            routes: Shelf::default(),
+            keys: Shelf::default(),
+            goals: Shelf::default(),
+            advertisers: Shelf::default(),
+            publishers: Shelf::default(),
+            creatives: Shelf::default(),
+            some_advertisers: Shelf::default(),
+        }))
+    }
+
+    /// A partner's set-up has changed; without one, anything may have.
+    pub fn forget(&self, partner: Option<PartnerId>) {
+        let shelves = &self.0;
+        macro_rules! each { ($($shelf:ident),*) => { match partner {
+            Some(partner) => { $(shelves.$shelf.forget(partner);)* }
+            None => { $(shelves.$shelf.forget_all();)* }
+        } } }
+        each!(routes, keys, goals, advertisers, publishers, creatives, some_advertisers);
+    }
+
+    /// The link that a tracking URL names.
+    pub async fn route(&self, name: LinkName) -> Result<Option<Arc<KnownRoute>>> {
+        self.look_up(&self.0.routes, name, async {
+            let route = db_read!(&self.0.store, |queries, conn| queries::links::route(conn, name))?;
+            Ok(route.map(|route| {
+                let partner = route.scope.id();
+                (partner, KnownRoute { click_ids: ClickIdKey::derive(&self.0.master_key, partner), route })
+            }))
+        })
+        .await
+    }
+
+    /// The signing key with this id.
+    pub async fn signing_key(&self, id: KeyId) -> Result<Option<Arc<KnownKey>>> {
+        self.look_up(&self.0.keys, id, async {
+            let found = db_read!(&self.0.store, |queries, conn| queries::signing_keys::find_any(conn, id))?;
+            Ok(found.map(|(scope, row)| {
+                let secret = SigningSecret::open(&self.0.master_key, scope.id(), row.id, &row.secret_sealed);
+                let click_ids = ClickIdKey::derive(&self.0.master_key, scope.id());
+                (scope.id(), KnownKey { scope, row, secret, click_ids })
+            }))
+        })
+        .await
+    }
+
+    /// The publisher of a partner that a name means.
+    pub async fn publisher(
+        &self,
+        scope: PartnerScope,
+        name: Reference<PublisherId>,
+    ) -> Result<Option<PublisherId>> {
+        let found = self.look_up(&self.0.publishers, (scope.id(), name.clone()), async move {
+            let found =
+                db_read!(&self.0.store, |queries, conn| queries::publishers::find(conn, &scope, &name))?;
+            Ok(found.map(|row| (scope.id(), row.id)))
+        });
+        Ok(found.await?.map(|id| *id))
+    }
+
+    /// The creative of a partner that a name means.
+    pub async fn creative(
+        &self,
+        scope: PartnerScope,
+        name: Reference<CreativeId>,
+    ) -> Result<Option<CreativeId>> {
+        let found = self.look_up(&self.0.creatives, (scope.id(), name.clone()), async move {
+            let found =
+                db_read!(&self.0.store, |queries, conn| queries::creatives::find(conn, &scope, &name))?;
+            Ok(found.map(|row| (scope.id(), row.id)))
+        });
+        Ok(found.await?.map(|id| *id))
+    }
+
+    async fn advertiser(
+        &self,
+        scope: PartnerScope,
+        name: Reference<AdvertiserId>,
+    ) -> Result<Option<AdvertiserId>> {
+        let found = self.look_up(&self.0.advertisers, (scope.id(), name.clone()), async move {
+            let found =
+                db_read!(&self.0.store, |queries, conn| queries::advertisers::find(conn, &scope, &name))?;
+            Ok(found.map(|row| (scope.id(), row.id)))
+        });
+        Ok(found.await?.map(|id| *id))
+    }
+
+    async fn some_advertisers(&self, scope: PartnerScope) -> Result<Arc<Vec<AdvertiserId>>> {
+        let found = self.look_up(&self.0.some_advertisers, scope.id(), async {
+            let ids = db_read!(&self.0.store, |queries, conn| queries::advertisers::first_two(conn, &scope))?;
+            Ok(Some((scope.id(), ids)))
+        });
+        Ok(found.await?.unwrap_or_default())
+    }
+
+    async fn goals(&self, scope: PartnerScope, advertiser: AdvertiserId) -> Result<Arc<Vec<GoalRules>>> {
+        let found = self.look_up(&self.0.goals, (scope.id(), advertiser), async {
+            let rows =
+                db_read!(&self.0.store, |queries, conn| queries::goals::serving(conn, &scope, advertiser))?;
+            Ok(Some((scope.id(), rows.iter().map(|goal| goal.rules()).collect())))
+        });
+        Ok(found.await?.unwrap_or_default())
+    }
+
+    /// What the shelf has, or else what the database says. While the database is away, an old answer is better than
+    /// none.
+    async fn look_up<K, V>(
+        &self,
+        shelf: &Shelf<K, V>,
+        name: K,
+        load: impl Future<Output = Result<Option<(PartnerId, V)>>>,
+    ) -> Result<Option<Arc<V>>>
+    where
+        K: std::hash::Hash + Eq + Clone,
+    {
+        let now = self.0.clock.now();
+        if let Some(known) = shelf.get(&name, now) {
+            return Ok(known);
+        }
+        let begun = shelf.begin();
+        match load.await {
+            Ok(found) => {
+                let found = found.map(|(partner, value)| (partner, Arc::new(value)));
+                shelf.put(name, found.clone(), begun, now);
+                Ok(found.map(|(_, value)| value))
+            }
+            Err(Error::Unavailable(why)) => match shelf.last(&name) {
+                Some(value) => Ok(Some(value)),
+                None => Err(Error::Unavailable(why)),
+            },
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! One kind of thing that is kept in memory: what was found, and what was looked for in vain.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use crate::domain::{ids::PartnerId, time::Timestamp};
+
+/// How long an answer is believed, in seconds, when nobody says that it has changed.
+const LIFE_SECONDS: i64 = 10;
+/// Most things that are kept; beyond it all are dropped and looked up again.
+const MOST_FOUND: usize = 100_000;
+/// Most names that are known to mean nothing.
+const MOST_UNKNOWN: usize = 10_000;
+
+/// Things by name.
+pub(super) struct Shelf<K, V> {
+    kept: RwLock<Kept<K, V>>,
+    /// Counts what was forgotten, so that an answer from before a change is not kept after it.
+    changes: AtomicU64,
+}
+
+struct Kept<K, V> {
+    found: HashMap<K, Found<V>>,
+    unknown: HashMap<K, Timestamp>,
+}
+
+struct Found<V> {
+    partner: PartnerId,
+    value: Arc<V>,
+    until: Timestamp,
+}
+
+/// When a look-up began, in the count of changes.
+#[derive(Clone, Copy)]
+pub(super) struct Begun(u64);
+
+impl<K, V> Default for Shelf<K, V> {
+    fn default() -> Self {
+        let kept = Kept { found: HashMap::new(), unknown: HashMap::new() };
+        Self { kept: RwLock::new(kept), changes: AtomicU64::new(0) }
+    }
+}
+
+impl<K: Hash + Eq + Clone, V> Shelf<K, V> {
+    /// What is known about a name and still believed: `Some(None)` means that it names nothing.
+    pub fn get(&self, name: &K, now: Timestamp) -> Option<Option<Arc<V>>> {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        match kept.found.get(name) {
+            Some(found) => (now < found.until).then(|| Some(found.value.clone())),
+            None => kept.unknown.get(name).filter(|until| now < **until).map(|_| None),
+        }
+    }
+
+    /// What was last known about a name, however long ago.
+    pub fn last(&self, name: &K) -> Option<Arc<V>> {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        kept.found.get(name).map(|found| found.value.clone())
+    }
+
+    /// To be called before a look-up.
+    pub fn begin(&self) -> Begun {
+        Begun(self.changes.load(Ordering::SeqCst))
+    }
+
+    /// Keeps the answer of a look-up, unless something has changed since it began.
+    pub fn put(&self, name: K, found: Option<(PartnerId, Arc<V>)>, begun: Begun, now: Timestamp) {
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        if self.changes.load(Ordering::SeqCst) != begun.0 {
+            return;
+        }
+        let until = now.plus_seconds(LIFE_SECONDS);
+        match found {
+            Some((partner, value)) => {
+                make_room(&mut kept.found, MOST_FOUND);
+                kept.unknown.remove(&name);
+                kept.found.insert(name, Found { partner, value, until });
+            }
+            None => {
+                make_room(&mut kept.unknown, MOST_UNKNOWN);
+                kept.found.remove(&name);
+                kept.unknown.insert(name, until);
+            }
+        }
+    }
+
+    /// Forgets what is known of a partner, and every name that meant nothing: it may mean something now.
+    pub fn forget(&self, partner: PartnerId) {
+        self.change(|kept| kept.found.retain(|_, found| found.partner != partner));
+    }
+
+    /// Believes nothing any more.
+    pub fn forget_all(&self) {
+        self.change(|kept| kept.found.clear());
+    }
+
+    fn change(&self, forget: impl FnOnce(&mut Kept<K, V>)) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        kept.unknown.clear();
+        forget(&mut kept);
+    }
+}
+
+fn make_room<K, V>(map: &mut HashMap<K, V>, most: usize) {
+    if map.len() >= most {
+        map.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::Id;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+    fn partner(number: u8) -> PartnerId {
+        PartnerId::from_bytes([number; 16])
+    }
+
+    fn shelf(partners: &[u8]) -> Shelf<u32, u8> {
+        let shelf = Shelf::default();
+        for (name, number) in (0..).zip(partners) {
+            shelf.put(name, Some((partner(*number), Arc::new(*number))), shelf.begin(), NOW);
+        }
+        shelf
+    }
+
+    #[test]
+    fn an_answer_is_believed_for_a_while() {
+        let shelf = shelf(&[1]);
+        shelf.put(9, None, shelf.begin(), NOW);
+        let just_before = NOW.plus_seconds(LIFE_SECONDS - 1);
+        assert_eq!(
+            (shelf.get(&0, just_before), shelf.get(&9, just_before)),
+            (Some(Some(Arc::new(1))), Some(None))
+        );
+        let then = NOW.plus_seconds(LIFE_SECONDS);
+        assert_eq!((shelf.get(&0, then), shelf.get(&9, then), shelf.get(&5, NOW)), (None, None, None));
+        assert_eq!(shelf.last(&0), Some(Arc::new(1)), "for want of a better one");
+    }
+
+    #[test]
+    fn a_change_concerns_one_partner_and_what_meant_nothing() {
+        let shelf = shelf(&[1, 2]);
+        shelf.put(9, None, shelf.begin(), NOW);
+        shelf.forget(partner(1));
+        assert_eq!(
+            (shelf.get(&0, NOW), shelf.get(&1, NOW), shelf.get(&9, NOW)),
+            (None, Some(Some(Arc::new(2))), None)
+        );
+        shelf.forget_all();
+        assert_eq!(shelf.get(&1, NOW), None);
+    }
+
+    #[test]
+    fn an_answer_from_before_a_change_is_not_kept_after_it() {
+        let shelf = shelf(&[]);
+        let begun = shelf.begin();
+        shelf.forget(partner(1));
+        shelf.put(0, Some((partner(1), Arc::new(1))), begun, NOW);
+        assert_eq!(shelf.get(&0, NOW), None);
+    }
+
+    #[test]
+    fn scanning_takes_no_more_than_its_room() {
+        let shelf = shelf(&[1]);
+        for name in 100..100 + 3 * u32::try_from(MOST_UNKNOWN).unwrap() {
+            shelf.put(name, None, shelf.begin(), NOW);
+        }
+        assert!(shelf.kept.read().unwrap().unknown.len() <= MOST_UNKNOWN);
+        assert_eq!(shelf.get(&0, NOW), Some(Some(Arc::new(1))), "what is known stays");
+    }
+}

@@ -1,0 +1,156 @@
+//! What is known of the clicks and orders of a batch: loaded in one statement each per partner or goal.
+
+use std::collections::{BTreeMap, HashMap};
+
+use diesel::prelude::*;
+
+use super::{super::Conn, key_of};
+use crate::{
+    db::{
+        received::Incoming,
+        rows::records::Conversion,
+        schema::{clicks, conversions},
+        scope::PartnerScope,
+    },
+    domain::{
+        attribution::{ClickFacts, Credit, Previous},
+        click_id::{ClickId, ClickIdError},
+        ids::{AdvertiserId, CampaignId, CreativeId, GoalId, LinkId, PartnerId, PublisherId},
+        visitor::ClickClass,
+    },
+    error::Result,
+};
+
+/// A goal of an advertiser, of a partner: within it, orders and keys are unique.
+type Place = (PartnerId, AdvertiserId, GoalId);
+/// The columns of a click that matter to a conversion of it.
+type ClickRow =
+    (ClickId, ClickClass, AdvertiserId, CampaignId, Option<CreativeId>, LinkId, Option<PublisherId>);
+
+/// What is known. What a batch counts itself is added while it is judged.
+#[derive(Default)]
+pub struct Ledger {
+    clicks: HashMap<(PartnerId, ClickId), (ClickClass, Credit)>,
+    by_key: HashMap<(Place, String), Previous>,
+    by_order: HashMap<(Place, String), Previous>,
+}
+
+/// What a batch asks for.
+#[derive(Default)]
+struct Wanted {
+    clicks: BTreeMap<PartnerId, Vec<ClickId>>,
+    keys: BTreeMap<Place, Vec<String>>,
+    orders: BTreeMap<Place, Vec<String>>,
+}
+
+impl Wanted {
+    fn of(batch: &[&Incoming]) -> Self {
+        let mut wanted = Self::default();
+        for incoming in batch {
+            let (Ok(report), Ok(advertiser)) = (&incoming.received.report, &incoming.set_up.advertiser)
+            else {
+                continue;
+            };
+            let Some((goal, key)) = key_of(incoming, report) else { continue };
+            let partner = incoming.received.scope.id();
+            wanted.clicks.entry(partner).or_default().extend(incoming.received.click.iter().flatten());
+            let place = (partner, *advertiser, goal);
+            if let Some(order) = report.order_id.as_ref().filter(|order| key != format!("order:{order}")) {
+                wanted.orders.entry(place).or_default().push(order.clone());
+            }
+            wanted.keys.entry(place).or_default().push(key);
+        }
+        wanted
+    }
+}
+
+impl Ledger {
+    /// Loads what a batch asks for.
+    pub fn load(conn: &mut Conn, batch: &[&Incoming]) -> Result<Self> {
+        let (wanted, mut ledger) = (Wanted::of(batch), Self::default());
+        for (partner, ids) in wanted.clicks {
+            for row in load_clicks(conn, &PartnerScope::established(partner), ids)? {
+                let (id, class, advertiser_id, campaign_id, creative_id, link_id, publisher_id) = row;
+                let credit = Credit { advertiser_id, campaign_id, creative_id, link_id, publisher_id };
+                ledger.clicks.insert((partner, id), (class, credit));
+            }
+        }
+        for (place, keys) in wanted.keys {
+            load_by_key(conn, place, keys)?.iter().for_each(|row| ledger.remember(row));
+        }
+        for (place, orders) in wanted.orders {
+            load_by_order(conn, place, orders)?.iter().for_each(|row| ledger.remember(row));
+        }
+        Ok(ledger)
+    }
+
+    /// Takes note of a conversion.
+    pub fn remember(&mut self, row: &Conversion) {
+        let place = (row.partner_id, row.advertiser_id, row.goal_id);
+        self.by_key.insert((place, row.count_key.clone()), row.previous());
+        if let Some(order) = &row.order_id {
+            self.by_order.insert((place, order.clone()), row.previous());
+        }
+    }
+
+    /// The conversions that have the key and the order of a report.
+    pub fn earlier(
+        &self,
+        incoming: &Incoming,
+        (advertiser, goal): (AdvertiserId, GoalId),
+        key: String,
+        order: Option<String>,
+    ) -> (Option<Previous>, Option<Previous>) {
+        let place = (incoming.received.scope.id(), advertiser, goal);
+        let same_order = order.and_then(|order| self.by_order.get(&(place, order)));
+        (self.by_key.get(&(place, key)).cloned(), same_order.cloned())
+    }
+
+    /// The click that a report names. A genuine id is credited from its row, or, where the row is not there, from the
+    /// link that is part of the id.
+    pub fn click(&self, incoming: &Incoming) -> ClickFacts {
+        let id = match &incoming.received.click {
+            None => return ClickFacts::NotSent,
+            Some(Err(ClickIdError::NotGenuine)) => return ClickFacts::NotGenuine,
+            Some(Err(problem)) => return ClickFacts::Malformed { problem: problem.to_string() },
+            Some(Ok(id)) => *id,
+        };
+        let Some((of_link, campaign_status)) = &incoming.set_up.link else { return ClickFacts::NotGenuine };
+        let row = self.clicks.get(&(incoming.received.scope.id(), id));
+        let credit = row.map_or(of_link, |(_, credit)| credit).clone();
+        ClickFacts::Genuine {
+            id,
+            row: row.map(|(class, _)| *class),
+            credit,
+            campaign_status: *campaign_status,
+        }
+    }
+}
+
+fn load_clicks(conn: &mut Conn, scope: &PartnerScope, ids: Vec<ClickId>) -> QueryResult<Vec<ClickRow>> {
+    use clicks::*;
+    table
+        .filter(partner_id.eq(scope.id()).and(id.eq_any(ids)))
+        .select((id, class, advertiser_id, campaign_id, creative_id, link_id, publisher_id))
+        .load(conn)
+}
+
+fn load_by_key(conn: &mut Conn, place: Place, keys: Vec<String>) -> QueryResult<Vec<Conversion>> {
+    use conversions::*;
+    let (partner, advertiser, goal) = place;
+    table
+        .filter(partner_id.eq(partner).and(advertiser_id.eq(advertiser)))
+        .filter(goal_id.eq(goal).and(count_key.eq_any(keys)))
+        .select(Conversion::as_select())
+        .load(conn)
+}
+
+fn load_by_order(conn: &mut Conn, place: Place, orders: Vec<String>) -> QueryResult<Vec<Conversion>> {
+    use conversions::*;
+    let (partner, advertiser, goal) = place;
+    table
+        .filter(partner_id.eq(partner).and(advertiser_id.eq(advertiser)))
+        .filter(goal_id.eq(goal).and(order_id.eq_any(orders)))
+        .select(Conversion::as_select())
+        .load(conn)
+}
