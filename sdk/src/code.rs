@@ -28,6 +28,8 @@ words! {
         ClickNotFound = "click_not_found",
         /// Says the click belongs to another advertiser of the partner (422).
         AdvertiserMismatch = "advertiser_mismatch",
+        /// Says the publisher that the report names is unknown or blocked (422).
+        PublisherNotPermitted = "publisher_not_permitted",
         /// Says the click was removed by retention (410).
         ClickPurged = "click_purged",
         /// Says the event came after the goal's window (410).

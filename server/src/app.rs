@@ -3,7 +3,11 @@
 use std::{
     future::Future,
     net::{SocketAddr, TcpListener},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use actix_web::{
@@ -24,7 +28,7 @@ use crate::{
     domain::{code::Code, master_key::MasterKey, refusal::Refusal},
     error::Error,
     geo::Geo,
-    http::{State, fallback, forget_what_changed, openapi, routes, with_request_id},
+    http::{State, fallback, forget_what_changed, openapi, routes, say_when_stopping, with_request_id},
     ingest::Ingest,
     jobs,
     tls::Certificate,
@@ -62,6 +66,16 @@ pub struct App {
     /// The certificate, for reading it again.
     pub certificate: Option<Arc<Certificate>>,
     server: Server,
+    is_stopping: Arc<AtomicBool>,
+}
+
+/// How long before it stops the server says so.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Notice(pub Duration);
+
+impl Notice {
+    /// Long enough for clients with a connection open to learn of it with their next answer.
+    pub const USUAL: Self = Self(Duration::from_secs(2));
 }
 
 /// Opens, migrates, binds. Nothing is answered before [`App::run`].
@@ -85,7 +99,9 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
     jobs::start(&store, &clock);
     let cache = Cache::new(store.clone(), clock.clone(), config.master_key.clone());
     follow_changes(&config.database, &cache);
+    let is_stopping = Arc::new(AtomicBool::new(false));
     let state = State {
+        is_stopping: is_stopping.clone(),
         cache,
         store: store.clone(),
         ingest: Ingest::start(store.clone(), clock.clone()),
@@ -96,15 +112,19 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
         public_url: public_url.as_str().into(),
     };
     let server = serve(state, config.workers, plain, secure.zip(certificate.clone()))?;
-    Ok(App { http, https, public_url, store, certificate, server })
+    Ok(App { http, https, public_url, store, certificate, server, is_stopping })
 }
 
 impl App {
-    /// Answers until `stop` completes, then lets requests under way finish.
-    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+    /// Answers until `stop` completes. Then it says for a while that it is going, on every connection and to load
+    /// balancers, and lets requests under way finish.
+    pub async fn run(self, stop: impl Future<Output = Notice> + Send + 'static) -> std::io::Result<()> {
         let handle: ServerHandle = self.server.handle();
+        let is_stopping = self.is_stopping;
         tokio::spawn(async move {
-            stop.await;
+            let notice = stop.await;
+            is_stopping.store(true, Ordering::SeqCst);
+            tokio::time::sleep(notice.0).await;
             handle.stop(true).await;
         });
         self.server.await
@@ -114,12 +134,23 @@ impl App {
 /// Opens the database, brings its tables up to date, and makes sure that it was made with our master key.
 pub async fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartError> {
     let store = Store::open(&config.database)?;
-    for name in store.migrate().await? {
+    let applied = store.migrate().await.map_err(|error| cannot_use(&config.database, error))?;
+    for name in applied {
         tracing::info!(name, "migration applied");
     }
     jobs::make_partitions(store.clone(), clock.clone()).await?;
     check_master_key(&store, &config.master_key).await?;
     Ok(store)
+}
+
+/// A file that cannot be opened is a wrong setting; a server that is away is not.
+pub fn cannot_use(database: &DatabaseUrl, error: Error) -> StartError {
+    match (database, error) {
+        (DatabaseUrl::Sqlite(_), Error::Unavailable(why)) => {
+            ConfigError::new("DATABASE_URL (--database-url)", why).into()
+        }
+        (_, error) => StartError::Database(error),
+    }
 }
 
 async fn check_master_key(store: &Store, key: &MasterKey) -> Result<(), StartError> {
@@ -183,6 +214,7 @@ fn serve(
             .app_data(web::PathConfig::default().error_handler(|error, _| unreadable(&error)))
             .wrap(DefaultHeaders::new().add(("x-content-type-options", "nosniff")))
             .wrap(from_fn(forget_what_changed))
+            .wrap(from_fn(say_when_stopping))
             .wrap(from_fn(with_request_id))
             .into_utoipa_app()
             .configure(routes::documented)

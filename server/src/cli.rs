@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand, error::ErrorKind};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    app::{self, App, StartError},
+    app::{self, App, Notice, StartError},
     clock::Clock,
     config::{self, Config, ConfigError, DatabaseArgs, ServeArgs},
     db::Store,
@@ -140,7 +140,11 @@ async fn serve(mut args: ServeArgs) -> Result<(), Failure> {
     }
     reload_on_hangup(&app)?;
     let stop = stop_signal()?;
-    Ok(app.run(stop).await?)
+    let notice = async {
+        stop.await;
+        Notice::USUAL
+    };
+    Ok(app.run(notice).await?)
 }
 
 /// Completes at the first SIGTERM or SIGINT.
@@ -187,8 +191,9 @@ fn database_config(args: DatabaseArgs) -> Result<Config, ConfigError> {
 }
 
 async fn migrate(args: DatabaseArgs) -> Result<(), Failure> {
-    let store = Store::open(&args.database()?)?;
-    let applied = store.migrate().await?;
+    let database = args.database()?;
+    let store = Store::open(&database)?;
+    let applied = store.migrate().await.map_err(|error| app::cannot_use(&database, error))?;
     for name in &applied {
         println!("applied {name}");
     }
@@ -210,6 +215,9 @@ async fn create_partner(name: &str, json: bool, args: DatabaseArgs) -> Result<()
 }
 
 async fn healthcheck(url: &str) -> Result<(), Failure> {
+    if let Err(error) = reqwest::Url::parse(url) {
+        return Err(ConfigError::new("--url", format!("`{url}` is not a URL: {error}")).into());
+    }
     // A probe on the same machine talks to an address, for which no certificate is made.
     let client = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().build()?;
     let answer = client.get(url).timeout(std::time::Duration::from_secs(5)).send().await;

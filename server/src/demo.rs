@@ -2,7 +2,10 @@
 //! SDK. Each step is printed with what came back.
 #![expect(clippy::print_stdout, reason = "this is a command that shows something")]
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -14,7 +17,7 @@ mod table;
 use api::Api;
 
 use crate::{
-    app,
+    app::{self, Notice},
     cli::stop_signal,
     clock::Clock,
     config::{ConfigError, ServeArgs},
@@ -47,7 +50,13 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     if !names_database {
         serve.database.data_dir = folder.path().join("data");
     }
-    let app = app::build(serve.config()?, Clock::System).await?;
+    let mut config = serve.config()?;
+    if let (None, Some(address)) =
+        (&config.public_url, config.listen.filter(|address| address.ip().is_unspecified()))
+    {
+        config.public_url = Some(format!("http://{}", reachable(address)));
+    }
+    let app = app::build(config, Clock::System).await?;
     let address = app
         .http
         .ok_or_else(|| ConfigError::new("TALLYBACK_LISTEN (--listen)", "the demo needs plain HTTP"))?;
@@ -55,8 +64,11 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     let partner = operator::create_partner(&app.store, &Clock::System, &name).await?;
 
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = tokio::spawn(app.run(async move { drop(stopped.await) }));
-    let base_url = format!("http://{address}");
+    let server = tokio::spawn(app.run(async move {
+        drop(stopped.await);
+        Notice::default()
+    }));
+    let base_url = format!("http://{}", reachable(address));
     let api = Api::new(&base_url, partner.api_key.reveal())?;
     let story = Story { is_told: !args.json };
     let facts = tell(&story, &api, &partner.id.to_string()).await?;
@@ -174,6 +186,15 @@ async fn forged(api: &Api, key_id: &str, sale: &Conversion) -> Result<String, Fa
         Err(tallyback::Error::Refused(refusal)) => Ok(format!("{} {}", refusal.status, refusal.code)),
         Ok(_) => Err("a forged report was counted".into()),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Where the demo itself reaches a server that listens on an address: on loopback, if it listens everywhere.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, address.port()).into(),
+        _ => address,
     }
 }
 

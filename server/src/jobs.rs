@@ -1,5 +1,5 @@
 //! What happens without a request: folding totals, settling holds, making partitions. Each job goes through the
-//! partners one by one; doing it twice, or from two processes, does no harm.
+//! partners one by one, and what fails for one does not keep it from the others; doing it twice, or from two processes, does no harm.
 
 use std::{future::Future, time::Duration};
 
@@ -44,27 +44,39 @@ async fn partners(store: &Store) -> Result<Vec<PartnerScope>> {
     db_read!(store, |queries, conn| queries::partners::scopes(conn))
 }
 
-async fn fold_totals(store: Store) -> Result<()> {
+/// Folds what has been added to the totals into the hours. Public for tests.
+pub async fn fold_totals(store: Store) -> Result<()> {
+    let mut outcome = Ok(());
     for scope in partners(&store).await? {
-        while db_write!(&store, |queries, conn| queries::totals::fold(conn, &scope))? > 0 {}
+        outcome = outcome.and(fold_partner(&store, scope).await);
     }
+    outcome
+}
+
+async fn fold_partner(store: &Store, scope: PartnerScope) -> Result<()> {
+    while db_write!(store, |queries, conn| queries::totals::fold(conn, &scope))? > 0 {}
     Ok(())
 }
 
 /// Settles every hold that has ended. Public for the operator's tools and for tests with a clock of their own.
 pub async fn settle_holds(store: Store, clock: Clock) -> Result<()> {
+    let mut outcome = Ok(());
     for scope in partners(&store).await? {
-        loop {
-            let clock = clock.clone();
-            let settled = db_write!(&store, |queries, conn| {
-                queries::settle_holds::settle(conn, &scope, clock.now(), clock.new_id(), || clock.new_id())
-            })?;
-            if settled == 0 {
-                break;
-            }
+        outcome = outcome.and(settle_partner(&store, &clock, scope).await);
+    }
+    outcome
+}
+
+async fn settle_partner(store: &Store, clock: &Clock, scope: PartnerScope) -> Result<()> {
+    loop {
+        let clock = clock.clone();
+        let settled = db_write!(store, |queries, conn| {
+            queries::settle_holds::settle(conn, &scope, clock.now(), clock.new_id(), || clock.new_id())
+        })?;
+        if settled == 0 {
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 /// Makes the partitions of the months to come, where the database has partitions.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tallyback_server::{
-    app,
+    app::{self, Notice},
     clock::{self, Clock},
     config::Config,
     db::Store,
@@ -65,7 +65,10 @@ impl TestApp {
         let https_url = app.https.map(|address| format!("https://localhost:{}", address.port()));
         let store = app.store.clone();
         let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(app.run(async move { drop(stopped.await) }));
+        let server = tokio::spawn(app.run(async move {
+            drop(stopped.await);
+            Notice::default()
+        }));
         Self { base_url, https_url, clock, store, database, stop, server }
     }
 

@@ -49,19 +49,36 @@ pub struct Process {
     pub https_url: Option<String>,
     program: PathBuf,
     child: Child,
+    /// What was logged so far.
+    seen: String,
     log: Lines<BufReader<ChildStderr>>,
 }
 
 impl Process {
     /// Starts the program and waits until it listens.
     pub async fn serve(program: &Path, database: &TestDatabase, args: &[&str]) -> Self {
+        Self::serve_with(program, database, args, &[]).await
+    }
+
+    /// The same with variables.
+    pub async fn serve_with(
+        program: &Path,
+        database: &TestDatabase,
+        args: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let mut command = Command::new(program);
-        command.env_clear().args(["serve", "--listen", "127.0.0.1:0"]).args(args).args(arguments(database));
+        command
+            .env_clear()
+            .envs(variables.iter().copied())
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(args)
+            .args(arguments(database));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
         let (base_url, program) = (String::new(), program.to_owned());
-        let mut process = Self { base_url, https_url: None, program, child, log };
+        let mut process = Self { base_url, https_url: None, program, child, seen: String::new(), log };
         process.base_url = process.address("listening on http://").await;
         if args.contains(&"--tls-listen") {
             process.https_url = Some(process.address("listening on https://").await);
@@ -79,6 +96,8 @@ impl Process {
     pub async fn logged(&mut self, words: &str) -> String {
         let search = async {
             while let Some(line) = self.log.next_line().await.unwrap() {
+                self.seen.push_str(&line);
+                self.seen.push('\n');
                 if line.contains(words) {
                     return line;
                 }
@@ -115,12 +134,11 @@ impl Process {
         self.child.kill().await.unwrap();
     }
 
-    /// Waits for its end, and returns the rest of its log.
+    /// Waits for its end, and returns all of its log.
     pub async fn end(mut self) -> (ExitStatus, String) {
         let status = timeout(PATIENCE, self.child.wait()).await.expect("the server ends").unwrap();
-        let mut rest = String::new();
-        self.log.into_inner().read_to_string(&mut rest).await.unwrap();
-        (status, rest)
+        self.log.into_inner().read_to_string(&mut self.seen).await.unwrap();
+        (status, self.seen)
     }
 }
 

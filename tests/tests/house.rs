@@ -71,11 +71,12 @@ fn arrows_point_down() {
         (
             "domain/",
             &[
-                "db", "http", "ingest", "jobs", "app", "cli", "config", "clock", "error", "geo", "tls",
-                "operator", "demo",
+                "db", "cache", "http", "ingest", "jobs", "app", "cli", "config", "clock", "error", "geo",
+                "tls", "operator", "demo",
             ][..],
         ),
-        ("db/", &["http", "ingest", "jobs", "app", "cli", "geo", "tls", "operator", "demo"]),
+        ("db/", &["http", "cache", "ingest", "jobs", "app", "cli", "geo", "tls", "operator", "demo"]),
+        ("cache/", &["http", "ingest", "jobs", "app", "cli", "operator", "demo"]),
         ("ingest/", &["http", "jobs", "app", "cli", "operator", "demo"]),
         ("jobs", &["http", "app", "cli", "operator", "demo"]),
         ("http/", &["app", "cli", "jobs", "operator", "demo"]),
@@ -85,20 +86,35 @@ fn arrows_point_down() {
             for layer in &layers {
                 assert!(!code.contains(&format!("{layer}::")), "{path} knows {layer}");
             }
-            let imported = code
-                .split("use crate::{")
-                .skip(1)
-                .filter_map(|rest| rest.split_once("};"))
-                .map(|(list, _)| list);
-            for line in imported.flat_map(str::lines).map(str::trim) {
-                let first = line.split(&[':', ',', ' '][..]).next().unwrap();
-                assert!(
-                    !layers.contains(&format!("crate::{first}")) || line.starts_with("pub"),
-                    "{path} knows {first}"
-                );
+            for name in code.split("use crate::{").skip(1).flat_map(imported_modules) {
+                assert!(!layers.contains(&format!("crate::{name}")), "{path} knows {name}");
             }
         }
     }
+}
+
+/// The modules that a `use crate::{` names, without what it takes from each.
+fn imported_modules(list: &str) -> Vec<String> {
+    let (mut names, mut depth) = (vec![String::new()], 1);
+    for character in list.chars() {
+        match character {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 1 => names.push(String::new()),
+            _ if depth == 1 => names.last_mut().unwrap().push(character),
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    names.iter().map(|name| name.trim().split("::").next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn imports_are_read_in_one_line_and_in_several() {
+    assert_eq!(imported_modules("error::Error, http::State};"), ["error", "http"]);
+    assert_eq!(imported_modules("\n    db::{a, b},\n    http::{State, x::{y}},\n};")[..2], ["db", "http"]);
 }
 
 #[test]

@@ -18,6 +18,7 @@ use crate::{
         ids::{AdvertiserId, CreativeId, KeyId, PartnerId, PublisherId, Reference},
         link_name::LinkName,
         master_key::MasterKey,
+        setup::Status,
         signature::SigningSecret,
     },
     error::{Error, Result},
@@ -58,7 +59,7 @@ struct Shelves {
     goals: Shelf<(PartnerId, AdvertiserId), Vec<GoalRules>>,
     advertisers: Named<AdvertiserId>,
     publishers: Named<PublisherId>,
-    creatives: Named<CreativeId>,
+    creatives: Shelf<(PartnerId, Reference<CreativeId>), (CreativeId, AdvertiserId)>,
     /// At most two of a partner's advertisers: enough to know whether there is only one.
     some_advertisers: Shelf<PartnerId, Vec<AdvertiserId>>,
 }
@@ -115,7 +116,7 @@ impl Cache {
         .await
     }
 
-    /// The publisher of a partner that a name means.
+    /// The publisher of a partner that a name means, if it is in use.
     pub async fn publisher(
         &self,
         scope: PartnerScope,
@@ -124,23 +125,25 @@ impl Cache {
         let found = self.look_up(&self.0.publishers, (scope.id(), name.clone()), async move {
             let found =
                 db_read!(&self.0.store, |queries, conn| queries::publishers::find(conn, &scope, &name))?;
-            Ok(found.map(|row| (scope.id(), row.id)))
+            let active = found.filter(|row| row.status == Status::Active);
+            Ok(active.map(|row| (scope.id(), row.id)))
         });
         Ok(found.await?.map(|id| *id))
     }
 
-    /// The creative of a partner that a name means.
+    /// The creative of a partner that a name means, if it is in use, and whose it is.
     pub async fn creative(
         &self,
         scope: PartnerScope,
         name: Reference<CreativeId>,
-    ) -> Result<Option<CreativeId>> {
-        let found = self.look_up(&self.0.creatives, (scope.id(), name.clone()), async move {
+    ) -> Result<Option<Arc<(CreativeId, AdvertiserId)>>> {
+        self.look_up(&self.0.creatives, (scope.id(), name.clone()), async move {
             let found =
                 db_read!(&self.0.store, |queries, conn| queries::creatives::find(conn, &scope, &name))?;
-            Ok(found.map(|row| (scope.id(), row.id)))
-        });
-        Ok(found.await?.map(|id| *id))
+            let active = found.filter(|row| row.status == Status::Active);
+            Ok(active.map(|row| (scope.id(), (row.id, row.advertiser_id))))
+        })
+        .await
     }
 
     async fn advertiser(

@@ -24,7 +24,8 @@ impl Cache {
         let report = match &received.report {
             Ok(report) => report,
             Err(refusal) => {
-                return Ok(SetUp { advertiser: Err(refusal.clone()), goals: Arc::default(), link: None });
+                let (advertiser, goals) = (Err(refusal.clone()), Arc::default());
+                return Ok(SetUp { advertiser, goals, publisher_is_permitted: true, link: None });
             }
         };
         let advertiser = self.whose(received, report).await?;
@@ -36,7 +37,11 @@ impl Cache {
             Some(Ok(click)) => self.credited(received, *click).await?,
             _ => None,
         };
-        Ok(SetUp { advertiser, goals, link })
+        let publisher_is_permitted = match &report.publisher {
+            Some(name) => self.publisher(received.scope, name.clone()).await?.is_some(),
+            None => true,
+        };
+        Ok(SetUp { advertiser, goals, publisher_is_permitted, link })
     }
 
     /// Whose conversion it is: the report says it, or the key leaves no choice.

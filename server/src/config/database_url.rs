@@ -68,6 +68,9 @@ fn postgres(text: &str, ca: Option<&Path>) -> Result<DatabaseUrl, ConfigError> {
         .replace("sslmode=verify-ca", "sslmode=require");
     let mut config: tokio_postgres::Config =
         text.parse().map_err(|error| ConfigError::new(NAME, format!("cannot be read: {error}")))?;
+    if config.get_hosts().is_empty() {
+        return Err(ConfigError::new(NAME, "names no host; write postgres://USER:PASSWORD@HOST/NAME"));
+    }
     config.application_name("tallyback").connect_timeout(std::time::Duration::from_secs(5));
     Ok(DatabaseUrl::Postgres { config: Box::new(config), tls: Arc::new(tls(ca)?) })
 }
@@ -78,9 +81,13 @@ fn tls(ca: Option<&Path>) -> Result<rustls::ClientConfig, ConfigError> {
     if let Some(path) = ca {
         let name = "TALLYBACK_POSTGRES_CA (--postgres-ca)";
         let fault = |error: String| ConfigError::new(name, format!("cannot use {}: {error}", path.display()));
+        let before = roots.len();
         for certificate in CertificateDer::pem_file_iter(path).map_err(|error| fault(error.to_string()))? {
             let certificate = certificate.map_err(|error| fault(error.to_string()))?;
             roots.add(certificate).map_err(|error| fault(error.to_string()))?;
+        }
+        if roots.len() == before {
+            return Err(fault("there is no certificate in it".to_owned()));
         }
     }
     Ok(rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())

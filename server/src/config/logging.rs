@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use super::ConfigError;
 
@@ -14,6 +14,12 @@ pub fn start_logging() -> Result<(), ConfigError> {
     let wanted = std::env::var("TALLYBACK_LOG").unwrap_or_else(|_| USUAL.to_owned());
     let filter = EnvFilter::try_new(&wanted)
         .map_err(|error| ConfigError::new("TALLYBACK_LOG", format!("`{wanted}` is not a filter: {error}")))?;
+    if let Some(word) =
+        wanted.split(',').find(|part| !part.contains('=') && part.trim().parse::<LevelFilter>().is_err())
+    {
+        let problem = format!("`{word}` is neither off, error, warn, info, debug, trace nor `module=level`");
+        return Err(ConfigError::new("TALLYBACK_LOG", problem));
+    }
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match std::env::var("TALLYBACK_LOG_FORMAT").as_deref() {
         Ok("json") => log.json().init(),

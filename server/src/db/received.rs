@@ -32,6 +32,8 @@ pub struct SetUp {
     pub advertiser: Result<AdvertiserId, Refusal>,
     /// The goals that serve this advertiser: its own first, then the partner's.
     pub goals: Arc<Vec<GoalRules>>,
+    /// Whether the publisher that the report names, if it names one, is there and in use.
+    pub publisher_is_permitted: bool,
     /// Whom the link is credited to that is part of the click id, and whether its campaign runs.
     pub link: Option<(Credit, Status)>,
 }

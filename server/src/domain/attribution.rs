@@ -105,6 +105,8 @@ pub struct Facts {
     pub advertiser_id: AdvertiserId,
     /// The goals that serve this advertiser: its own first, then the partner's.
     pub goals: Vec<GoalRules>,
+    /// Whether the publisher that the report names, if it names one, is there and in use.
+    pub publisher_is_permitted: bool,
     /// The click.
     pub click: ClickFacts,
     /// The conversion that has the same key.
@@ -122,7 +124,7 @@ pub enum Verdict {
     Again(Previous),
 }
 
-/// Decides, in the fixed order: goal, click, windows, duplicates, flags. What has been counted already stays counted:
+/// Decides, in the fixed order: goal, click, publisher, windows, duplicates, flags. What has been counted already stays counted:
 /// its repetition is never an error, even when the goal has been paused or the window has closed since.
 pub fn decide(report: &Report, facts: &Facts) -> Result<Verdict, Refusal> {
     let goal = goal_for(report, &facts.goals)?;
@@ -131,6 +133,9 @@ pub fn decide(report: &Report, facts: &Facts) -> Result<Verdict, Refusal> {
     }
     check_goal(report, goal)?;
     let click = genuine_click(facts)?;
+    if !facts.publisher_is_permitted {
+        return Err(Refusal::of(Code::PublisherNotPermitted));
+    }
     check_retention(&click, goal, facts)?;
     check_windows(report, goal, click.id, facts.received_at)?;
     check_earlier(report, &click, facts)?;

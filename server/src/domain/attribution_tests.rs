@@ -127,6 +127,7 @@ fn click(row: Option<ClickClass>) -> ClickFacts {
 /// A person's click, and a report of it that came ten seconds after the sale.
 fn facts() -> Facts {
     Facts {
+        publisher_is_permitted: true,
         received_at: CLICKED.plus_seconds(3_610),
         key: KeyPowers::default(),
         advertiser_id: shop(),
@@ -615,7 +616,7 @@ fn dynamic_money_is_the_amount_in_its_own_currency() {
 type Fault = fn(&mut Report, &mut Facts);
 
 /// Every fault, in the order in which they are looked for. Faults of one step exclude one another.
-const STEPS: [&[(Code, Fault)]; 10] = [
+const STEPS: [&[(Code, Fault)]; 11] = [
     &[(Code::GoalMismatch, |report, _| report.goal = "lead".to_owned())],
     &[(Code::GoalInactive, |_, facts| facts.goals[0].status = Status::Paused)],
     &[(Code::ModeNotAllowed, |report, _| report.click_id = None)],
@@ -634,6 +635,7 @@ const STEPS: [&[(Code, Fault)]; 10] = [
         (Code::ClickNotFound, |_, facts| facts.click = ClickFacts::NotGenuine),
         (Code::AdvertiserMismatch, |_, facts| facts.advertiser_id = other_shop()),
     ],
+    &[(Code::PublisherNotPermitted, |_, facts| facts.publisher_is_permitted = false)],
     &[(Code::ClickPurged, |_, facts| {
         facts.received_at = CLICKED.plus_seconds(200 * DAY);
         if let ClickFacts::Genuine { row, .. } = &mut facts.click {

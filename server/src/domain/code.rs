@@ -73,6 +73,7 @@ codes! {
     GoalMismatch "goal_mismatch" 422 AfterFix "No goal has this name." "Send the goal's event name byte for byte; `nearest` lists what is close."
     GoalInactive "goal_inactive" 422 AfterFix "The goal is paused or archived." "The partner activates the goal."
     ModeNotAllowed "mode_not_allowed" 422 AfterFix "The goal does not allow this way to match." "Send `click_id`."
+    PublisherNotPermitted "publisher_not_permitted" 422 No "The publisher is unknown or blocked." "Leave `publisher_id` out, or send the id of a publisher that is in use."
     OrderIdRequired "order_id_required" 422 No "The goal counts per order, and there is no order id." "Send `order_id`."
     AmountRequired "amount_required" 422 No "The goal's money depends on the amount, and there is none." "Send `amount`, a decimal string, with `currency`."
     CurrencyRequired "currency_required" 422 No "An amount came without its currency." "Send `currency`, an ISO 4217 code such as EUR."

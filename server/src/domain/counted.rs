@@ -194,6 +194,7 @@ mod tests {
         let row = Some(ClickClass::Human);
         let click = GenuineClick { id, row, credit: &credit, campaign_status: Status::Active };
         let facts = Facts {
+            publisher_is_permitted: true,
             received_at: NOW,
             key: KeyPowers::default(),
             advertiser_id,

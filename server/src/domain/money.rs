@@ -20,8 +20,13 @@ pub struct Micros(pub i64);
 impl Micros {
     /// Writes the amount with the currency's minor units, and more decimals only where they are needed.
     pub fn to_decimal(self, currency: Currency) -> String {
-        decimal(self.0, usize::from(currency.minor_units()))
+        sum_to_decimal(self.0.into(), currency)
     }
+}
+
+/// Writes a sum of amounts, in millionths, as [`Micros::to_decimal`] writes one.
+pub fn sum_to_decimal(micros: i128, currency: Currency) -> String {
+    decimal(micros, usize::from(currency.minor_units()))
 }
 
 /// Tells why a text is not a decimal number that we take.
@@ -136,9 +141,9 @@ fn is_exponent(text: &str) -> bool {
 }
 
 /// Writes millionths as a decimal with at least so many decimals, and no needless zeros beyond them.
-pub(super) fn decimal(micros: i64, least_decimals: usize) -> String {
+pub(super) fn decimal(micros: i128, least_decimals: usize) -> String {
     let sign = if micros < 0 { "-" } else { "" };
-    let unit = MICROS_PER_UNIT.unsigned_abs();
+    let unit = u128::from(MICROS_PER_UNIT.unsigned_abs());
     let (whole, rest) = (micros.unsigned_abs() / unit, micros.unsigned_abs() % unit);
     let decimals = format!("{rest:06}");
     let needed = decimals.trim_end_matches('0').len().max(least_decimals);

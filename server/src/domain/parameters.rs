@@ -56,8 +56,8 @@ const CREDENTIALS: [&str; 3] = ["key_id", "ts", "sig"];
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Parameters {
     values: BTreeMap<&'static str, Value>,
-    /// Names that mean nothing to us. They are ignored, and the answer says so.
-    pub unknown: Vec<String>,
+    /// What means nothing to us, by name. It is ignored, and the answer says so.
+    pub unknown: BTreeMap<String, Value>,
 }
 
 impl Parameters {
@@ -99,7 +99,7 @@ impl Parameters {
             }
             match canonical {
                 Some(canonical) if !is_absent(&value) => drop(parameters.values.insert(canonical, value)),
-                None if !CREDENTIALS.contains(&name.as_str()) => parameters.unknown.push(name),
+                None if !CREDENTIALS.contains(&name.as_str()) => drop(parameters.unknown.insert(name, value)),
                 _ => {}
             }
         }
@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(parameters.text("goal"), Some("lead"));
         assert_eq!(parameters.text("click_id"), Some("abc"));
         assert_eq!(parameters.text("order_id"), Some("9"));
-        assert_eq!(parameters.unknown, ["foo"]);
+        assert_eq!(parameters.unknown.keys().collect::<Vec<_>>(), ["foo"]);
     }
 
     #[test]

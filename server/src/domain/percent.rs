@@ -31,7 +31,7 @@ impl Percent {
 
     /// Writes the percentage with as few decimals as it needs: `12.5`.
     pub fn to_decimal(self) -> String {
-        decimal(self.0, 0)
+        decimal(self.0.into(), 0)
     }
 
     /// Returns this share of an amount, rounded half to even and held within the range of an amount.

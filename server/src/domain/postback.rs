@@ -13,6 +13,7 @@ use super::{
     money::{self, Micros},
     parameters::{PARAMETERS, Parameters},
     refusal::{FieldError, Refusal},
+    text::ExternalId,
     time::Timestamp,
     words::words,
 };
@@ -20,7 +21,8 @@ use super::{
 /// How far ahead of our clock an event may be, in seconds.
 pub const FUTURE_TOLERANCE_SECONDS: i64 = 300;
 const LONGEST_VALUE_BYTES: usize = 500;
-const LONGEST_ORDER_ID_BYTES: usize = 128;
+/// The longest order id, in bytes.
+pub const LONGEST_ORDER_ID_BYTES: usize = 128;
 const LONGEST_METADATA_BYTES: usize = 8 * 1024;
 
 words! {
@@ -78,25 +80,77 @@ pub struct Report {
 impl Report {
     /// Reads a report. The first kind of fault found is answered, with every field that has it.
     pub fn parse(parameters: &Parameters, form: Form, received_at: Timestamp) -> Result<Self, Refusal> {
-        check_shapes(parameters, form)?;
-        check_macros(parameters)?;
-        check_personal_data(parameters, form)?;
-        check_present(parameters)?;
-        Ok(Self {
-            advertiser: reference(parameters, "advertiser")?,
+        let mut faults = Faults::default();
+        faults.note(check_shapes(parameters, form));
+        if faults.is_empty() {
+            check_macros(parameters)?;
+            check_personal_data(parameters, form)?;
+        }
+        faults.note(check_present(parameters));
+        let report = Self {
+            advertiser: faults.value(reference(parameters, "advertiser")),
             goal: parameters.text("goal").unwrap_or_default().to_owned(),
             click_id: owned(parameters, "click_id"),
             customer_id: owned(parameters, "customer_id"),
-            publisher: reference(parameters, "publisher_id")?,
+            publisher: faults.value(reference(parameters, "publisher_id")),
             order_id: owned(parameters, "order_id"),
-            amount: amount(parameters)?,
-            currency: currency(parameters)?,
-            status: status(parameters)?,
-            event_time: event_time(parameters, received_at)?,
+            amount: faults.value(amount(parameters)),
+            currency: faults.value(currency(parameters)),
+            status: faults.value(status(parameters)),
+            event_time: faults.value(event_time(parameters, received_at)).unwrap_or(received_at),
             extras: extras(parameters),
-            intent: intent(parameters)?,
-            unknown: parameters.unknown.clone(),
-        })
+            intent: faults.value(intent(parameters)).unwrap_or(Intent::Validate),
+            unknown: parameters.unknown.keys().cloned().collect(),
+        };
+        faults.finish()?;
+        Ok(report)
+    }
+}
+
+/// The faults of a report, as they are found.
+#[derive(Default)]
+struct Faults {
+    /// Every field that cannot be read.
+    unreadable: Vec<FieldError>,
+    /// The first fault that has a code of its own.
+    other: Option<Refusal>,
+}
+
+impl Faults {
+    fn is_empty(&self) -> bool {
+        self.unreadable.is_empty() && self.other.is_none()
+    }
+
+    fn note(&mut self, outcome: Result<(), Refusal>) {
+        match outcome {
+            Ok(()) => {}
+            Err(refusal) if refusal.code == Code::Malformed => {
+                let known: Vec<String> = self.unreadable.iter().map(|error| error.pointer.clone()).collect();
+                self.unreadable
+                    .extend(refusal.errors.into_iter().filter(|error| !known.contains(&error.pointer)));
+            }
+            Err(refusal) => {
+                self.other.get_or_insert(refusal);
+            }
+        }
+    }
+
+    fn value<T>(&mut self, outcome: Result<impl Into<Option<T>>, Refusal>) -> Option<T> {
+        match outcome {
+            Ok(value) => value.into(),
+            Err(refusal) => {
+                self.note(Err(refusal));
+                None
+            }
+        }
+    }
+
+    fn finish(self) -> Result<(), Refusal> {
+        match (self.unreadable.is_empty(), self.other) {
+            (false, _) => Err(Refusal::fields(Code::Malformed, self.unreadable)),
+            (true, Some(refusal)) => Err(refusal),
+            (true, None) => Ok(()),
+        }
     }
 }
 
@@ -185,19 +239,31 @@ fn is_placeholder(text: &str) -> bool {
     let name = |inner: &str| {
         !inner.is_empty() && inner.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.!:".contains(&b))
     };
-    [("{{", "}}"), ("{", "}"), ("${", "}"), ("%", "%"), ("[", "]"), ("<", ">"), ("#", "#"), ("%%", "%%")]
-        .iter()
-        .any(|(open, close)| {
-            text.strip_prefix(open)
-                .and_then(|rest| rest.strip_suffix(close))
-                .is_some_and(|inner| name(inner.trim()))
-        })
+    [
+        ("{{", "}}"),
+        ("{", "}"),
+        ("${", "}"),
+        ("%", "%"),
+        ("[[", "]]"),
+        ("[", "]"),
+        ("<", ">"),
+        ("#", "#"),
+        ("%%", "%%"),
+    ]
+    .iter()
+    .any(|(open, close)| {
+        text.strip_prefix(open)
+            .and_then(|rest| rest.strip_suffix(close))
+            .is_some_and(|inner| name(inner.trim()))
+    })
 }
 
 /// A URL is kept by every proxy and log on its way: no e-mail address and no phone number may be in it.
 fn check_personal_data(parameters: &Parameters, form: Form) -> Result<(), Refusal> {
-    let errors: Vec<_> = parameters
-        .iter()
+    let unknown = parameters.unknown.iter().map(|(name, value)| (name.as_str(), value));
+    let known = parameters.iter().map(|(name, value)| -> (&str, &Value) { (name, value) });
+    let errors: Vec<_> = known
+        .chain(unknown)
         .filter(|(name, _)| form == Form::Query || *name == "customer_id")
         .filter(|(_, value)| value.as_str().is_some_and(|text| is_email(text) || is_phone(text)))
         .map(|(name, _)| FieldError::new(name, "looks like an e-mail address or a phone number; send a hash"))
@@ -236,11 +302,13 @@ fn check_present(parameters: &Parameters) -> Result<(), Refusal> {
     if errors.is_empty() { Ok(()) } else { Err(Refusal::fields(Code::Malformed, errors)) }
 }
 
+/// An id, or the partner's own id of the same thing, with or without `ext:`.
 fn reference<I: Id>(parameters: &Parameters, name: &str) -> Result<Option<Reference<I>>, Refusal> {
-    parameters
-        .text(name)
-        .map(Reference::parse)
-        .transpose()
+    let Some(text) = parameters.text(name) else { return Ok(None) };
+    let own = || ExternalId::parse(text).map(|own| Reference::External(own.as_str().to_owned()));
+    Reference::parse(text)
+        .or_else(|_| own())
+        .map(Some)
         .map_err(|detail| refuse(Code::Malformed, name, detail))
 }
 

@@ -10,8 +10,8 @@ use super::{
 /// What a link, its campaign and its advertiser say about where clicks go.
 #[derive(Clone, Copy, Debug)]
 pub struct Way<'a> {
-    /// Whether link, campaign and advertiser are in use, with the reason that a click is given otherwise.
-    pub statuses: [(Status, &'static str); 3],
+    /// Whether link, campaign, advertiser and publisher are in use, with the reason that a click is given otherwise.
+    pub statuses: [(Status, &'static str); 4],
     /// When the campaign starts.
     pub starts_at: Option<Timestamp>,
     /// When it ends.
@@ -77,6 +77,7 @@ mod tests {
                 (Status::Active, "link_paused"),
                 (Status::Active, "campaign_paused"),
                 (Status::Active, "advertiser_paused"),
+                (Status::Active, "publisher_paused"),
             ],
             starts_at: None,
             ends_at: None,

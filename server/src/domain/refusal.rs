@@ -48,6 +48,16 @@ impl Refusal {
         Self::new(code, code.title())
     }
 
+    /// The same with JSON Pointers (RFC 6901) instead of parameter names, for a body of JSON.
+    pub fn with_json_pointers(mut self) -> Self {
+        for error in &mut self.errors {
+            if !error.pointer.starts_with('/') {
+                error.pointer = format!("/{}", error.pointer.replace('~', "~0").replace('/', "~1"));
+            }
+        }
+        self
+    }
+
     /// A refusal that lists fields.
     pub fn fields(code: Code, errors: Vec<FieldError>) -> Self {
         let detail = match errors.as_slice() {

@@ -129,10 +129,7 @@ pub fn total(cells: &[(TotalKey, Sums)]) -> Row {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{
-        ids::{AdvertiserId, CampaignId, GoalId, Id, LinkId, PublisherId},
-        money::Micros,
-    };
+    use crate::domain::ids::{AdvertiserId, CampaignId, GoalId, Id, LinkId, PublisherId};
 
     /// A click on 22 November 2026 at so many hours, UTC.
     fn click(hour: i64, class: ClickClass) -> (TotalKey, Sums) {
@@ -158,7 +155,7 @@ mod tests {
             currency: Currency::parse(currency),
             ..click(hour, ClickClass::Human).0
         };
-        (key, Sums { events: 1, amount: Micros(40), payout: Micros(5), revenue: Micros(8) })
+        (key, Sums { events: 1, amount: 40, payout: 5, revenue: 8 })
     }
 
     fn some(text: &str) -> Option<String> {
@@ -185,7 +182,7 @@ mod tests {
         let payouts: Vec<_> =
             row.conversions.iter().map(|(currency, sums)| (*currency, valid_sums(sums).payout)).collect();
         let (euro, dollar) = (Currency::parse("EUR"), Currency::parse("USD"));
-        assert_eq!(payouts, [(None, Micros(5)), (euro, Micros(10)), (dollar, Micros(5))]);
+        assert_eq!(payouts, [(None, 5), (euro, 10), (dollar, 5)]);
         assert_eq!(row.conversions(approved), 4);
     }
 
@@ -195,7 +192,7 @@ mod tests {
         let row = total(&each);
         assert_eq!(row.valid_conversions(), 3);
         let sums = valid_sums(&row.conversions[&Currency::parse("EUR")]);
-        assert_eq!(sums, Sums { events: 3, amount: Micros(120), payout: Micros(15), revenue: Micros(24) });
+        assert_eq!(sums, Sums { events: 3, amount: 120, payout: 15, revenue: 24 });
         assert_eq!(row.conversions(ConversionStatus::Reversed), 1);
     }
 

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::{
     currency::Currency,
     ids::{AdvertiserId, CampaignId, CreativeId, GoalId, LinkId, PublisherId},
-    money::Micros,
     time::Timestamp,
 };
 
@@ -39,38 +38,29 @@ pub struct TotalKey {
 pub struct Sums {
     /// Clicks or conversions.
     pub events: i64,
-    /// Reported amounts.
-    pub amount: Micros,
+    /// Reported amounts, in millionths.
+    pub amount: i128,
     /// What publishers earn.
-    pub payout: Micros,
+    pub payout: i128,
     /// What the partner earns.
-    pub revenue: Micros,
+    pub revenue: i128,
 }
 
 impl Sums {
     /// One event without money.
-    pub const ONE: Self = Self { events: 1, amount: Micros(0), payout: Micros(0), revenue: Micros(0) };
+    pub const ONE: Self = Self { events: 1, amount: 0, payout: 0, revenue: 0 };
 
-    /// Adds up; sums saturate rather than wrap.
+    /// Adds up.
     pub fn add(&mut self, other: Sums) {
-        self.events = self.events.saturating_add(other.events);
-        for (sum, more) in [
-            (&mut self.amount, other.amount),
-            (&mut self.payout, other.payout),
-            (&mut self.revenue, other.revenue),
-        ] {
-            sum.0 = sum.0.saturating_add(more.0);
-        }
+        self.events += other.events;
+        self.amount += other.amount;
+        self.payout += other.payout;
+        self.revenue += other.revenue;
     }
 
     /// The same with the sign turned: what leaving a cell takes away.
     pub fn negated(self) -> Self {
-        Self {
-            events: -self.events,
-            amount: Micros(-self.amount.0),
-            payout: Micros(-self.payout.0),
-            revenue: Micros(-self.revenue.0),
-        }
+        Self { events: -self.events, amount: -self.amount, payout: -self.payout, revenue: -self.revenue }
     }
 }
 
@@ -109,8 +99,7 @@ mod tests {
     use crate::domain::ids::Id;
     use proptest::prelude::*;
 
-    const SALE: Sums =
-        Sums { events: 1, amount: Micros(40_000_000), payout: Micros(5_000_000), revenue: Micros(8_000_000) };
+    const SALE: Sums = Sums { events: 1, amount: 40_000_000, payout: 5_000_000, revenue: 8_000_000 };
 
     fn cell(hour: i64, kind: &str) -> TotalKey {
         TotalKey {
@@ -134,12 +123,11 @@ mod tests {
     }
 
     #[test]
-    fn sums_saturate() {
-        let most = Micros(i64::MAX);
-        let mut sum = Sums { events: i64::MAX, amount: most, payout: most, revenue: most };
-        let full = sum;
-        sum.add(SALE);
-        assert_eq!(sum, full);
+    fn sums_are_larger_than_any_amount() {
+        let most = Sums { amount: i64::MAX.into(), ..SALE };
+        let mut sum = most;
+        (0..999).for_each(|_| sum.add(most));
+        assert_eq!((sum.events, sum.amount), (1_000, i128::from(i64::MAX) * 1_000));
     }
 
     #[test]
@@ -185,7 +173,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_leaves_a_cell_takes_away_what_it_added(events in -9i64..9, sums in any::<[i32; 3]>()) {
-            let [amount, payout, revenue] = sums.map(|sum| Micros(i64::from(sum)));
+            let [amount, payout, revenue] = sums.map(i128::from);
             let added = Sums { events, amount, payout, revenue };
             let mut sum = SALE;
             sum.add(added);

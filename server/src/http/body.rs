@@ -5,9 +5,13 @@ use std::{future::Future, pin::Pin};
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::CONTENT_TYPE, web::Bytes};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::{
-    domain::{code::Code, refusal::Refusal},
+    domain::{
+        code::Code,
+        refusal::{FieldError, Refusal},
+    },
     error::{Error, Result},
 };
 
@@ -26,10 +30,57 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
         Box::pin(async move {
             require_type(&request, "application/json")?;
             let bytes = read(&mut payload).await?;
-            let parsed = serde_json::from_slice(&bytes);
-            let fault = |error| Refusal::new(Code::Malformed, format!("The body does not fit: {error}."));
-            Ok(Self(parsed.map_err(fault)?))
+            Ok(Self(parse(&bytes)?))
         })
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Refusal::new(Code::Malformed, "The body is not a JSON object."));
+    }
+    serde_json::from_slice(bytes).map_err(|error| match serde_json::from_slice(bytes) {
+        Ok(body) if error.is_data() => misfits::<T>(body, &error),
+        _ => Refusal::new(Code::Malformed, format!("The body is not JSON: {error}.")),
+    })
+}
+
+/// Every field that does not fit: each one found is taken out, until the rest fits.
+fn misfits<T: DeserializeOwned>(mut body: Value, error: &serde_json::Error) -> Refusal {
+    let mut errors = Vec::new();
+    while let Err(fault) = serde_path_to_error::deserialize::<_, T>(&body) {
+        let pointer: String = fault.path().iter().map(|segment| format!("/{segment}")).collect();
+        if body.pointer(&pointer).is_none() || !remove(&mut body, &pointer) {
+            break;
+        }
+        errors.push(FieldError::new(pointer, plain(&fault.inner().to_string())));
+    }
+    if errors.is_empty() {
+        return Refusal::new(
+            Code::Malformed,
+            format!("The body does not fit: {}.", plain(&error.to_string())),
+        );
+    }
+    Refusal::fields(Code::Malformed, errors)
+}
+
+fn remove(body: &mut Value, pointer: &str) -> bool {
+    let Some((parent, name)) = pointer.rsplit_once('/') else { return false };
+    match body.pointer_mut(parent) {
+        Some(Value::Object(members)) => members.remove(name).is_some(),
+        Some(Value::Array(items)) => name
+            .parse()
+            .is_ok_and(|index: usize| index < items.len() && items.splice(index..=index, []).count() == 1),
+        _ => false,
+    }
+}
+
+/// What the parser says, without the names of our types and without a place in the text.
+fn plain(message: &str) -> String {
+    let message = message.split(" at line ").next().unwrap_or(message);
+    match message.split_once("expected struct ") {
+        Some((start, _)) => format!("{start}expected an object"),
+        None => message.replace("expected i64", "expected a whole number"),
     }
 }
 

@@ -89,12 +89,22 @@ where
     <Option<T> as serde::Deserialize>::deserialize(deserializer).map(Some)
 }
 
+/// Refuses `null` in the body of an update, for what can be changed and not cleared.
+pub fn not_null<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: serde::Deserialize<'de>,
+    D: serde::Deserializer<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
 /// Readers of single values.
 pub mod read {
     use crate::domain::{
         currency::Currency,
         ids::{Id, Reference},
         landing::{LandingPage, check_host_pattern},
+        postback::LONGEST_ORDER_ID_BYTES,
         text::{ExternalId, Name},
         time::Timestamp,
     };
@@ -107,6 +117,14 @@ pub mod read {
     /// The caller's own id.
     pub fn external_id(text: String) -> Result<String, String> {
         ExternalId::parse(&text).map(|_| text)
+    }
+
+    /// An advertiser's id of a sale, as postbacks may carry it.
+    pub fn order_id(text: String) -> Result<String, String> {
+        if text.is_empty() || text.len() > LONGEST_ORDER_ID_BYTES || text.chars().any(char::is_control) {
+            return Err(format!("use 1 to {LONGEST_ORDER_ID_BYTES} bytes without control characters"));
+        }
+        Ok(text)
     }
 
     /// A landing page, with macros.

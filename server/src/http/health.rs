@@ -1,11 +1,17 @@
 //! Whether the process lives, and whether it can do its work.
 
+use std::sync::atomic::Ordering;
+
 use actix_web::{HttpResponse, get, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::State;
-use crate::{db::db_read, error::Result};
+use crate::{
+    db::db_read,
+    domain::{code::Code, refusal::Refusal},
+    error::Result,
+};
 
 /// How the server is.
 #[derive(Serialize, ToSchema)]
@@ -26,6 +32,9 @@ pub async fn check_live() -> HttpResponse {
 #[utoipa::path(tag = "Health", responses((status = 200, description = "It can.", body = Health)), extensions(("x-codes" = json!(["unavailable"]))))]
 #[get("/readyz")]
 pub async fn check_ready(state: web::Data<State>) -> Result<web::Json<Health>> {
+    if state.is_stopping.load(Ordering::Relaxed) {
+        return Err(Refusal::new(Code::Unavailable, "The server is stopping.").into());
+    }
     db_read!(&state.store, |queries, conn| queries::health::ping(conn))?;
     Ok(web::Json(Health { status: "ok" }))
 }

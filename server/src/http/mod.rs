@@ -15,15 +15,17 @@ mod problem;
 mod request_id;
 pub mod routes;
 mod schemas;
+mod stopping;
 mod track;
 mod transport;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use ipnet::IpNet;
 
 pub use changes::forget_what_changed;
 pub use request_id::with_request_id;
+pub use stopping::say_when_stopping;
 
 use crate::{cache::Cache, clock::Clock, db::Store, domain::master_key::MasterKey, geo::Geo, ingest::Ingest};
 
@@ -36,6 +38,8 @@ pub struct State {
     pub cache: Cache,
     /// The writers of clicks and postbacks.
     pub ingest: Ingest,
+    /// Whether the server is about to stop.
+    pub is_stopping: Arc<AtomicBool>,
     /// The clock.
     pub clock: Clock,
     /// Seals signing secrets and derives the keys of click ids.

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 use tallyback_server::jobs;
 use tallyback_tests::{Acme, TestApp, now, visit};
 
+use super::tables::number;
+
 const DAY: i64 = 86_400;
 
 fn sale(click_id: &str, order_id: &str) -> Value {
@@ -346,4 +348,60 @@ async fn other_ways_to_match_are_not_allowed_yet() {
     acme.report(by_customer).await.refused(422, "mode_not_allowed");
     let by_publisher = json!({"goal": "purchase", "publisher_id": acme.publisher["id"], "order_id": "A-1", "amount": "1", "currency": "EUR"});
     acme.report(by_publisher).await.refused(422, "mode_not_allowed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_that_is_named_beside_the_click_must_be_in_use() {
+    let app = TestApp::start().await;
+    let acme = app.acme().await;
+    let stranger = app.acme().await;
+    let click_id = acme.click().await;
+    let with = |publisher: &Value| {
+        let mut body = sale(&click_id, "A-1");
+        body["publisher_id"] = publisher.clone();
+        body
+    };
+    for unknown in [json!("ext:nobody"), json!("nobody"), stranger.publisher["id"].clone()] {
+        acme.report(with(&unknown)).await.refused(422, "publisher_not_permitted");
+    }
+    let path = format!("/v1/publishers/{}", acme.publisher["id"].as_str().unwrap());
+    acme.agency.patch(&path, json!({"status": "paused"})).await.expect(200);
+    acme.report(with(&acme.publisher["id"])).await.refused(422, "publisher_not_permitted");
+    acme.agency.patch(&path, json!({"status": "active"})).await.expect(200);
+    acme.report(with(&acme.publisher["id"])).await.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_advertiser_may_be_named_by_its_external_id() {
+    let app = TestApp::start().await;
+    let acme = app.acme().await;
+    let path = format!("/v1/advertisers/{}", acme.advertiser["id"].as_str().unwrap());
+    acme.agency.patch(&path, json!({"external_id": "acme"})).await.expect(200);
+    let click_id = acme.click().await;
+    for (order, name) in ["acme", "ext:acme"].iter().enumerate() {
+        let mut body = sale(&click_id, &order.to_string());
+        body["advertiser"] = json!(name);
+        acme.report(body).await.expect(201);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_sums_are_exact_and_harm_nobody_else() {
+    let app = TestApp::start().await;
+    let (acme, other) = (app.acme().await, app.acme().await);
+    let click_id = acme.click().await;
+    for order in 0..16 {
+        let mut body = sale(&click_id, &order.to_string());
+        body["amount"] = json!("999999999999.9999");
+        acme.report(body).await.expect(201);
+    }
+    let click_id = other.click().await;
+    other.report(sale(&click_id, "A-1")).await.expect(201);
+    let report = acme.agency.report_until("", "/totals/conversions/total", json!(16)).await;
+    assert_eq!(report["totals"]["money"][0]["amount"], "15999999999999.9984");
+    let fold = tallyback_server::jobs::fold_totals(app.store.clone()).await;
+    assert!(fold.is_err(), "the sum does not fit into its column");
+    assert_eq!(acme.agency.get("/v1/reports").await.expect(200)["totals"], report["totals"]);
+    let waiting = "SELECT count(DISTINCT partner_id) AS number FROM total_deltas";
+    assert_eq!(number(&app.database, waiting).await, 1, "the other partner's changes are folded");
 }

@@ -179,6 +179,23 @@ async fn what_cannot_be_read_says_where() {
     ))
     .await
     .refused(400, "malformed");
+    for nul in [
+        json!({"order_id": "a\u{0}"}),
+        json!({"goal": "\u{0}"}),
+        json!({"metadata": {"a\u{0}": "b"}}),
+        json!({"advertiser": "ext:\u{0}"}),
+    ] {
+        json_text(&acme, &nul.to_string()).await.refused(400, "malformed");
+    }
+    acme.agency.get("/v1/conversions?order_id=%00").await.refused(422, "validation_failed");
+    let at_once = json!({"status": "foo", "event_time": "bar", "validate_only": "baz", "click_id": click_id});
+    let problem = json_text(&acme, &at_once.to_string()).await.refused(400, "malformed");
+    let errors = problem["errors"].as_array().unwrap().iter();
+    let pointers: Vec<_> = errors.map(|error| error["pointer"].as_str().unwrap()).collect();
+    assert_eq!(pointers, ["/goal", "/status", "/event_time", "/validate_only"]);
+    let unknown = format!("goal=purchase&click_id={click_id}&order_id=1&email=jane%40example.com");
+    acme.report_by_url(&unknown).await.refused(400, "pii_in_url");
+
     for literal in ["{payout}", "%25TID%25", "TRANSACTION_ID", "{transaction_id}"] {
         acme.report_by_url(&format!("goal=purchase&click_id={literal}&order_id=1&amount=1&currency=EUR"))
             .await
@@ -191,7 +208,7 @@ async fn what_cannot_be_read_says_where() {
         .await;
     personal.refused(400, "pii_in_url");
     let lines = acme.agency.all("/v1/postbacks?code=pii_in_url").await;
-    assert!(lines.len() == 1 && !lines[0].to_string().contains("jane"), "{lines:#?}");
+    assert!(lines.len() == 2 && !json!(lines).to_string().contains("jane"), "{lines:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

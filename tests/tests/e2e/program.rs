@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use serde_json::Value;
-use tallyback_tests::{Agency, Ended, Process, TestDatabase, client, run};
+use tallyback_tests::{Acme, Agency, Ended, Process, TestDatabase, client, run};
 
 use super::tallyback;
 
@@ -152,6 +152,9 @@ async fn a_wrong_setting_is_one_sentence_that_names_it() {
         ("TALLYBACK_MASTER_KEY_FILE", "/nowhere/master.key"),
         ("TALLYBACK_POSTGRES_CA", "/nowhere/ca.pem"),
         ("TALLYBACK_LISTNE", "127.0.0.1:0"),
+        ("TALLYBACK_LOG", "loud"),
+        ("DATABASE_URL", "sqlite:/nowhere/x.db"),
+        ("DATABASE_URL", "postgres://user:geheim@/x"),
     ] {
         let mut variables = vec![("TALLYBACK_DATA_DIR", data.as_str()), (name, value)];
         if name == "TALLYBACK_POSTGRES_CA" {
@@ -205,17 +208,17 @@ async fn flags_come_before_the_environment() {
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_stay_out_of_the_log() {
     let database = TestDatabase::create().await;
-    let mut server = Process::serve(tallyback(), &database, &[]).await;
-    let acme = tallyback_tests::Acme::set_up(server.agency(&database).await).await;
+    let server = Process::serve_with(tallyback(), &database, &[], &[("TALLYBACK_LOG", "trace")]).await;
+    let acme = Acme::set_up(server.agency(&database).await).await;
     let click_id = acme.click().await;
-    acme.sdk().record(&tallyback_tests::Acme::sale(&click_id, "A-1")).await.unwrap();
-    acme.report(serde_json::json!({"goal": "nonsense"})).await;
+    acme.sdk().record(&Acme::sale(&click_id, "A-1")).await.unwrap();
+    acme.report(serde_json::json!({"goal": "nonsense", "adv_sub1": "jane@example.com"})).await;
+    acme.report_by_url(&format!("goal=purchase&click_id={click_id}&adv_sub1=jane%40example.com")).await;
     server.signal("TERM").await;
-    let first = server.logged("stopping").await;
-    let (_, rest) = server.end().await;
-    let log = first + &rest;
+    let (_, log) = server.end().await;
+    assert!(log.contains("TRACE") && log.contains("listening on") && log.contains("stopping"), "{log}");
     let master = fs::read_to_string(database.folder.path().join("data/master.key")).unwrap();
-    for secret in [&acme.agency.api_key, acme.key["secret"].as_str().unwrap(), master.trim()] {
-        assert!(!log.contains(secret), "{log}");
+    for secret in [&acme.agency.api_key, acme.key["secret"].as_str().unwrap(), master.trim(), "jane"] {
+        assert!(!log.contains(secret), "{secret} is in the log");
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::{Value, json};
 use tallyback::Client;
-use tallyback_tests::{Acme, Agency, Answer, BROWSER, Process, TestDatabase, Visit, client};
+use tallyback_tests::{Acme, Agency, BROWSER, Process, TestDatabase, client, parameter};
 use tokio::task::JoinSet;
 
 use super::tallyback;
@@ -61,7 +61,7 @@ fn load(acme: &Acme, known: &Arc<Acknowledged>, stop: &Arc<AtomicBool>) -> JoinS
                     continue;
                 };
                 let location = response.headers().get("location").and_then(|value| value.to_str().ok());
-                let Some(click_id) = location.and_then(|url| tallyback_tests::parameter(url, "kcid")) else {
+                let Some(click_id) = location.and_then(|url| parameter(url, "kcid")) else {
                     continue;
                 };
                 known.clicks.lock().unwrap().insert(click_id.clone());
@@ -139,58 +139,53 @@ async fn a_polite_stop_fails_no_request_and_loses_nothing() {
     let database = TestDatabase::create().await;
     let server = Process::serve(tallyback(), &database, &[]).await;
     let acme = Acme::set_up(server.agency(&database).await).await;
-    let url = acme.click_url();
-    let (answered, is_stopping) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+    let (known, is_told) = (Arc::new(Acknowledged::default()), Arc::new(AtomicBool::new(false)));
     let mut visitors = JoinSet::new();
     for _ in 0..VISITORS {
-        let (url, answered, is_stopping) = (url.clone(), answered.clone(), is_stopping.clone());
+        let (url, sdk, known, is_told) = (acme.click_url(), sdk(&acme), known.clone(), is_told.clone());
         visitors.spawn(async move {
             let http = client();
             loop {
-                let was_stopping = is_stopping.load(Ordering::SeqCst);
-                match http.get(&url).header("user-agent", BROWSER).send().await {
+                // What was sent before the server said that it is not ready any more must be answered.
+                let may_fail = is_told.load(Ordering::SeqCst);
+                let click_id = match http.get(&url).header("user-agent", BROWSER).send().await {
                     Ok(response) => {
-                        let visit = Visit::of(Answer {
-                            status: response.status().as_u16(),
-                            headers: response.headers().clone(),
-                            text: String::new(),
-                            body: Value::Null,
-                        });
-                        answered.lock().unwrap().push(visit.click_id());
+                        parameter(response.headers()["location"].to_str().unwrap(), "kcid").unwrap()
                     }
-                    // A connection that is refused once the server stops was never accepted.
-                    Err(error) => {
-                        assert!(was_stopping || is_stopping.load(Ordering::SeqCst), "{error:?}");
-                        return;
+                    Err(error) => return assert!(may_fail, "a click failed: {error:?}"),
+                };
+                known.clicks.lock().unwrap().insert(click_id.clone());
+                let order = format!("A-{}", known.orders.fetch_add(1, Ordering::Relaxed));
+                let may_fail = is_told.load(Ordering::SeqCst);
+                match sdk.record(&Acme::sale(&click_id, &order)).await {
+                    Ok(recorded) => {
+                        known.conversions.lock().unwrap().insert(recorded.conversion_id.unwrap());
                     }
+                    Err(error) => return assert!(may_fail, "a report failed: {error:?}"),
                 }
             }
         });
     }
-    while answered.lock().unwrap().len() < 200 {
+    while known.conversions.lock().unwrap().len() < 100 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    is_stopping.store(true, Ordering::SeqCst);
-    server.signal("TERM").await;
     let began = std::time::Instant::now();
+    server.signal("TERM").await;
+    let ready = client().get(format!("{}/readyz", acme.agency.base_url)).send().await.unwrap();
+    assert_eq!(ready.status(), 503, "a load balancer is told");
+    is_told.store(true, Ordering::SeqCst);
     let (status, log) = server.end().await;
-    assert!(
-        status.success() && began.elapsed() < Duration::from_secs(25),
-        "{status} after {:?}: {log}",
-        began.elapsed()
-    );
+    assert!(status.success() && began.elapsed() < Duration::from_secs(25), "{status}: {log}");
     visitors.join_all().await;
 
     let server = Process::serve(tallyback(), &database, &[]).await;
     let acme = moved(&acme, &server);
-    let stored: HashSet<String> = acme
-        .agency
-        .all("/v1/clicks")
-        .await
-        .iter()
-        .map(|row| row["click_id"].as_str().unwrap().to_owned())
-        .collect();
-    let answered = answered.lock().unwrap().clone();
-    assert!(answered.iter().all(|id| stored.contains(id)));
+    let names = |rows: Vec<Value>, name: &str| -> HashSet<String> {
+        rows.iter().map(|row| row[name].as_str().unwrap().to_owned()).collect()
+    };
+    let (clicks, conversions) =
+        (acme.agency.all("/v1/clicks").await, acme.agency.all("/v1/conversions").await);
+    assert!(known.clicks.lock().unwrap().is_subset(&names(clicks, "click_id")), "an answered click is lost");
+    assert!(known.conversions.lock().unwrap().is_subset(&names(conversions, "id")), "a conversion is lost");
     server.kill().await;
 }

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text};
+use diesel::{
+    Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query,
+    sql_types::{BigInt, Text},
+};
 use tallyback_tests::{TestApp, TestDatabase};
 use tokio_postgres::{Client, NoTls};
 
@@ -52,14 +55,31 @@ async fn postgres(database: &TestDatabase) -> Client {
     client
 }
 
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+/// The answer of a query for one `number`.
+pub async fn number(database: &TestDatabase, query: &str) -> i64 {
+    if database.is_postgres() {
+        return postgres(database).await.query_one(query, &[]).await.unwrap().get(0);
+    }
+    sql_query(query).get_result::<Number>(&mut sqlite(database)).unwrap().number
+}
+
+fn sqlite(database: &TestDatabase) -> SqliteConnection {
+    SqliteConnection::establish(database.url.trim_start_matches("sqlite:")).unwrap()
+}
+
 /// The first column of each index, primary keys included, by table.
 async fn indexes(database: &TestDatabase) -> BTreeMap<String, BTreeSet<String>> {
     let rows: Vec<Index> = if database.is_postgres() {
         let rows = postgres(database).await.query(OF_POSTGRES, &[]).await.unwrap();
         rows.iter().map(|row| Index { table_name: row.get(0), first_column: row.get(1) }).collect()
     } else {
-        let path = database.url.trim_start_matches("sqlite:");
-        sql_query(OF_SQLITE).load(&mut SqliteConnection::establish(path).unwrap()).unwrap()
+        sql_query(OF_SQLITE).load(&mut sqlite(database)).unwrap()
     };
     let mut indexes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for row in rows {

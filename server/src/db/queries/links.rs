@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::{Conn, Db, advertisers, campaigns, partners, resource::resource};
+use super::{Conn, Db, advertisers, campaigns, partners, publishers, resource::resource};
 use crate::{
     db::{
         errors::taken,
@@ -56,5 +56,8 @@ pub fn route(conn: &mut Conn, name: LinkName) -> Result<Option<Route>> {
     let campaign = campaigns::get(conn, &scope, &Reference::Id(link.campaign_id))?;
     let advertiser = advertisers::get(conn, &scope, &Reference::Id(link.advertiser_id))?;
     let partner = partners::get(conn, &scope)?;
-    Ok(Some(Route { scope, partner, link, campaign, advertiser }))
+    let publisher =
+        link.publisher_id.map(|id| publishers::get(conn, &scope, &Reference::Id(id))).transpose()?;
+    let publisher_status = publisher.map(|publisher| publisher.status);
+    Ok(Some(Route { scope, partner, link, campaign, advertiser, publisher_status }))
 }

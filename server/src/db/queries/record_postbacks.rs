@@ -7,6 +7,7 @@ mod ledger;
 use std::collections::{BTreeMap, HashSet};
 
 use ledger::Ledger;
+use serde_json::{Map, Value};
 
 use super::{Conn, bulk, totals};
 use crate::{
@@ -155,6 +156,7 @@ fn judge(incoming: &Incoming, ledger: &Ledger) -> Result<Verdict, Refusal> {
         key: received.powers.clone(),
         advertiser_id,
         goals: incoming.set_up.goals.to_vec(),
+        publisher_is_permitted: incoming.set_up.publisher_is_permitted,
         click: ledger.click(incoming),
         same_key,
         same_order,
@@ -225,7 +227,25 @@ fn line(incoming: &Incoming, answer: &Answer) -> Postback {
         message_id: received.message_id.clone(),
         code: answer.code.as_str().to_owned(),
         http_status: i32::from(answer.code.status()),
-        request: Json(received.request.clone()),
-        answer: Json(answer.body()),
+        request: Json(without_nul(received.request.clone())),
+        answer: Json(without_nul(answer.body())),
     }
+}
+
+/// PostgreSQL keeps no NUL in a document. The refusal says that there was one; the log shows where.
+fn without_nul(document: Map<String, Value>) -> Map<String, Value> {
+    document.into_iter().map(|(name, value)| (replaced(name), value_without_nul(value))).collect()
+}
+
+fn value_without_nul(value: Value) -> Value {
+    match value {
+        Value::String(text) => replaced(text).into(),
+        Value::Array(items) => items.into_iter().map(value_without_nul).collect(),
+        Value::Object(members) => without_nul(members).into(),
+        other => other,
+    }
+}
+
+fn replaced(text: String) -> String {
+    text.replace('\0', "\u{fffd}")
 }

@@ -13,9 +13,11 @@ use crate::{
     domain::{
         currency::Currency,
         ids::{Id, RowId},
+        money::Micros,
         time::Timestamp,
         totals::{Changes, Sums, TotalKey},
     },
+    error::{Error, Result},
 };
 
 /// How many deltas are folded in one transaction.
@@ -44,7 +46,7 @@ pub fn add_all(
 }
 
 /// Folds the oldest deltas into the hours; says how many.
-pub fn fold(conn: &mut Conn, scope: &PartnerScope) -> QueryResult<usize> {
+pub fn fold(conn: &mut Conn, scope: &PartnerScope) -> Result<usize> {
     let oldest: Vec<RowId> = total_deltas::table
         .filter(total_deltas::partner_id.eq(scope.id()))
         .order(total_deltas::id)
@@ -65,7 +67,7 @@ pub fn fold(conn: &mut Conn, scope: &PartnerScope) -> QueryResult<usize> {
     let count = folded.len();
     let changes: Changes = folded.into_iter().flat_map(|Json(cells)| cells).collect();
     for (key, sums) in changes.into_cells() {
-        add_to_hour(conn, &row(scope, key, sums))?;
+        add_to_hour(conn, &row(scope, key, sums)?)?;
     }
     Ok(count)
 }
@@ -126,8 +128,9 @@ fn read<I: Id>(id: I) -> Option<I> {
     (*id.bytes() != NONE).then_some(id)
 }
 
-fn row(scope: &PartnerScope, key: TotalKey, sums: Sums) -> HourlyTotal {
-    HourlyTotal {
+fn row(scope: &PartnerScope, key: TotalKey, sums: Sums) -> Result<HourlyTotal> {
+    let column = |sum: i128| i64::try_from(sum).map(Micros).map_err(|_| too_large());
+    Ok(HourlyTotal {
         partner_id: scope.id(),
         hour: key.hour,
         kind: key.kind,
@@ -139,10 +142,15 @@ fn row(scope: &PartnerScope, key: TotalKey, sums: Sums) -> HourlyTotal {
         goal_id: stored(key.goal_id),
         currency: key.currency.map_or(String::new(), |currency| currency.as_str().to_owned()),
         events: sums.events,
-        amount_micros: sums.amount,
-        payout_micros: sums.payout,
-        revenue_micros: sums.revenue,
-    }
+        amount_micros: column(sums.amount)?,
+        payout_micros: column(sums.payout)?,
+        revenue_micros: column(sums.revenue)?,
+    })
+}
+
+/// The change stays where it is, and reports add it from there.
+fn too_large() -> Error {
+    Error::Internal("a sum is too large for its column; the change stays beside the hours".into())
 }
 
 fn cell(total: HourlyTotal) -> (TotalKey, Sums) {
@@ -157,6 +165,7 @@ fn cell(total: HourlyTotal) -> (TotalKey, Sums) {
         goal_id: read(total.goal_id),
         currency: Currency::parse(&total.currency),
     };
-    let (amount, payout, revenue) = (total.amount_micros, total.payout_micros, total.revenue_micros);
+    let [amount, payout, revenue] =
+        [total.amount_micros, total.payout_micros, total.revenue_micros].map(|sum| sum.0.into());
     (key, Sums { events: total.events, amount, payout, revenue })
 }

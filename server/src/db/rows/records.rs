@@ -132,7 +132,9 @@ impl Conversion {
             currency: self.currency,
         };
         let amount = self.amount_micros.unwrap_or_default();
-        (key, Sums { events: 1, amount, payout: self.payout_micros, revenue: self.revenue_micros })
+        let [amount, payout, revenue] =
+            [amount, self.payout_micros, self.revenue_micros].map(|sum| sum.0.into());
+        (key, Sums { events: 1, amount, payout, revenue })
     }
 }
 

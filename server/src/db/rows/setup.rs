@@ -236,4 +236,6 @@ pub struct Route {
     pub link: Link,
     pub campaign: Campaign,
     pub advertiser: Advertiser,
+    /// The status of the link's publisher, if it has one.
+    pub publisher_status: Option<Status>,
 }

@@ -23,7 +23,7 @@ use crate::{
         State,
         body::Body,
         caller::Caller,
-        fields::{Fields, present, read},
+        fields::{Fields, not_null, present, read},
         page::{ListName, Page, limit},
     },
 };
@@ -55,17 +55,21 @@ pub struct CreateAdvertiser {
 #[schema(examples(json!({"name": "Acme Shoes Ltd", "status": "paused"})))]
 pub struct UpdateAdvertiser {
     /// A name for people.
+    #[serde(default, deserialize_with = "not_null")]
     name: Option<String>,
     /// Your own id; null clears it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     external_id: Option<Option<String>>,
     /// Whether it takes part.
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = Option<Status>)]
     status: Option<String>,
     /// The parameter that carries the click id.
+    #[serde(default, deserialize_with = "not_null")]
     click_id_parameter: Option<String>,
     /// Hosts that `url=` may lead to.
+    #[serde(default, deserialize_with = "not_null")]
     deep_link_hosts: Option<Vec<String>>,
     /// Where clicks go while link, campaign or advertiser is out of use; null clears it.
     #[serde(default, deserialize_with = "present")]

@@ -21,7 +21,7 @@ use crate::{
         State,
         body::Body,
         caller::Caller,
-        fields::{Fields, named, present, read},
+        fields::{Fields, named, not_null, present, read},
         page::{ListName, Page, limit},
     },
 };
@@ -58,15 +58,18 @@ pub struct CreateCampaign {
 #[schema(examples(json!({"ends_at": "2026-12-31T23:00:00Z"})))]
 pub struct UpdateCampaign {
     /// A name for people.
+    #[serde(default, deserialize_with = "not_null")]
     name: Option<String>,
     /// Your own id; null clears it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     external_id: Option<Option<String>>,
     /// Whether it takes part.
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = Option<Status>)]
     status: Option<String>,
     /// Where clicks go.
+    #[serde(default, deserialize_with = "not_null")]
     landing_url: Option<String>,
     /// Where clicks go while it is paused or over; null clears it.
     #[serde(default, deserialize_with = "present")]
@@ -163,6 +166,7 @@ pub async fn create_campaign(
     let fallback_url = fields.optional("/fallback_url", body.fallback_url, read::landing_url);
     let starts_at = fields.optional("/starts_at", body.starts_at, read::time);
     let ends_at = fields.optional("/ends_at", body.ends_at, read::time);
+    check_period(&mut fields, starts_at, ends_at);
     let now = state.clock.now();
     let id = state.clock.new_id();
     let (advertiser, name, landing_url) = fields.finish(|| Some((advertiser?, name?, landing_url?)))?;
@@ -186,6 +190,12 @@ pub async fn create_campaign(
         queries::campaigns::insert(conn, &row).map(|()| row)
     })?;
     Ok(HttpResponse::Created().json(CampaignView::from(row)))
+}
+
+fn check_period(fields: &mut Fields, starts_at: Option<Timestamp>, ends_at: Option<Timestamp>) {
+    if starts_at.zip(ends_at).is_some_and(|(start, end)| end <= start) {
+        fields.error("/ends_at", "must be after `starts_at`");
+    }
 }
 
 /// Returns a campaign.
@@ -256,6 +266,11 @@ pub async fn update_campaign(
     let changes = fields.finish(|| Some(changes))?;
     let row = db_write!(&state.store, |queries, conn| {
         let found = queries::campaigns::get(conn, &caller.partner, &id)?;
+        let (starts_at, ends_at) =
+            (changes.starts_at.unwrap_or(found.starts_at), changes.ends_at.unwrap_or(found.ends_at));
+        let mut fields = Fields::default();
+        check_period(&mut fields, starts_at, ends_at);
+        fields.finish(|| Some(()))?;
         queries::campaigns::update(conn, &caller.partner, found.id, &changes)
     })?;
     Ok(web::Json(row.into()))

@@ -182,9 +182,9 @@ pub async fn list_conversions(
     let link = fields.optional("link_id", query.link_id, read::reference::<LinkId>);
     let publisher = fields.optional("publisher_id", query.publisher_id, read::reference::<PublisherId>);
     let goal = fields.optional("goal_id", query.goal_id, read::reference::<GoalId>);
+    let order_id = fields.optional("order_id", query.order_id, read::order_id);
     let limit = fields.finish(|| limit)?;
     let after = list.read(query.cursor.as_deref())?;
-    let order_id = query.order_id;
     let mut listing = Listing { after, limit, conversion_status: status, order_id, ..Listing::default() };
     let rows = db_read!(&state.store, |queries, conn| {
         listing.advertiser_id = filter!(queries, conn, caller, advertiser, advertisers, "advertiser_id");

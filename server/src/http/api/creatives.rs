@@ -21,7 +21,7 @@ use crate::{
         State,
         body::Body,
         caller::Caller,
-        fields::{Fields, named, present, read},
+        fields::{Fields, named, not_null, present, read},
         page::{ListName, Page, limit},
     },
 };
@@ -47,12 +47,14 @@ pub struct CreateCreative {
 #[schema(examples(json!({"name": "Banner 300x250, red"})))]
 pub struct UpdateCreative {
     /// A name for people.
+    #[serde(default, deserialize_with = "not_null")]
     name: Option<String>,
     /// Your own id; null clears it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     external_id: Option<Option<String>>,
     /// Whether it takes part.
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = Option<Status>)]
     status: Option<String>,
 }

@@ -28,7 +28,7 @@ use crate::{
         State,
         body::Body,
         caller::Caller,
-        fields::{Fields, named, present, read},
+        fields::{Fields, named, not_null, present, read},
         page::{ListName, Page, limit},
     },
 };
@@ -84,40 +84,51 @@ pub struct CreateGoal {
 #[schema(examples(json!({"status": "paused"})))]
 pub struct UpdateGoal {
     /// The name that postbacks send.
+    #[serde(default, deserialize_with = "not_null")]
     event_name: Option<String>,
     /// A name for people.
+    #[serde(default, deserialize_with = "not_null")]
     name: Option<String>,
     /// Your own id; null clears it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     external_id: Option<Option<String>>,
     /// Whether it takes part.
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = Option<Status>)]
     status: Option<String>,
     /// How often a click converts.
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = Option<Counting>)]
     count: Option<String>,
     /// What a conversion starts as.
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = Option<DefaultStatus>)]
     default_status: Option<String>,
     /// What the publisher earns.
+    #[serde(default, deserialize_with = "not_null")]
     payout: Option<GoalMoney>,
     /// What you earn.
+    #[serde(default, deserialize_with = "not_null")]
     revenue: Option<GoalMoney>,
     /// The currency; null: any.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Currency>)]
     currency: Option<Option<String>>,
     /// Longest time from click to event, in seconds.
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(minimum = 1, maximum = 315360000)]
     click_window_seconds: Option<i64>,
     /// Longest time from event to postback, in seconds.
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(minimum = 1, maximum = 315360000)]
     reporting_delay_seconds: Option<i64>,
     /// Refund period, in seconds.
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(minimum = 0, maximum = 315360000)]
     hold_seconds: Option<i64>,
     /// What the end of the hold means.
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = Option<HoldEnd>)]
     hold_end: Option<String>,
 }

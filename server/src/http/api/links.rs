@@ -10,12 +10,14 @@ use crate::{
     db::{
         db_read, db_write,
         list::Listing,
-        rows::setup::{Link, LinkChanges},
+        rows::setup::{Creative, Link, LinkChanges},
     },
     domain::{
         click_id::LinkNumber,
+        code::Code,
         ids::{AdvertiserId, CampaignId, CreativeId, Id, LinkId, PublisherId},
         link_name,
+        refusal::{FieldError, Refusal},
         setup::{DeepLinks, Status},
         time::Timestamp,
     },
@@ -24,7 +26,7 @@ use crate::{
         State,
         body::Body,
         caller::Caller,
-        fields::{Fields, named, present, read},
+        fields::{Fields, named, not_null, present, read},
         page::{ListName, Page, limit},
     },
 };
@@ -61,12 +63,14 @@ pub struct CreateLink {
 #[schema(examples(json!({"deep_links": "allowed"})))]
 pub struct UpdateLink {
     /// A name for people.
+    #[serde(default, deserialize_with = "not_null")]
     name: Option<String>,
     /// Your own id; null clears it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     external_id: Option<Option<String>>,
     /// Whether it takes part.
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = Option<Status>)]
     status: Option<String>,
     /// The creative; null: none.
@@ -86,6 +90,7 @@ pub struct UpdateLink {
     #[schema(value_type = Option<String>)]
     fallback_url: Option<Option<String>>,
     /// Whether `url=` is followed.
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = Option<DeepLinks>)]
     deep_links: Option<String>,
 }
@@ -194,7 +199,14 @@ pub async fn create_link(
     let row = db_write!(&state.store, |queries, conn| {
         let campaign = named(queries::campaigns::find(conn, &caller.partner, &campaign)?, "/campaign_id")?;
         let (creative_id, publisher_id) = (
-            filter!(queries, conn, caller, creative, creatives, "/creative_id"),
+            match &creative {
+                Some(name) => {
+                    let found =
+                        named(queries::creatives::find(conn, &caller.partner, name)?, "/creative_id")?;
+                    Some(of_advertiser(found, campaign.advertiser_id)?)
+                }
+                None => None,
+            },
             filter!(queries, conn, caller, publisher, publishers, "/publisher_id"),
         );
         let mut number = LinkNumber(u32::from_be_bytes(clock::random()));
@@ -221,6 +233,15 @@ pub async fn create_link(
         queries::links::insert(conn, &row).map(|()| row)
     })?;
     Ok(HttpResponse::Created().json(LinkView::new(row, &state.public_url)))
+}
+
+/// The creative, if it is the advertiser's whose campaign the link belongs to.
+fn of_advertiser(creative: Creative, advertiser: AdvertiserId) -> Result<CreativeId> {
+    if creative.advertiser_id == advertiser {
+        return Ok(creative.id);
+    }
+    let error = FieldError::new("/creative_id", "belongs to another advertiser than the campaign");
+    Err(Refusal::fields(Code::ValidationFailed, vec![error]).into())
 }
 
 /// Returns a link.
@@ -310,7 +331,7 @@ pub async fn update_link(
         if let Some(creative) = creative.flatten() {
             let creative =
                 named(queries::creatives::find(conn, &caller.partner, &creative)?, "/creative_id")?;
-            changes.creative_id = Some(Some(creative.id));
+            changes.creative_id = Some(Some(of_advertiser(creative, found.advertiser_id)?));
         }
         if let Some(publisher) = publisher.flatten() {
             let publisher =

@@ -21,7 +21,7 @@ use crate::{
         State,
         body::Body,
         caller::Caller,
-        fields::{Fields, present, read},
+        fields::{Fields, not_null, present, read},
         page::{ListName, Page, limit},
     },
 };
@@ -44,12 +44,14 @@ pub struct CreatePublisher {
 #[schema(examples(json!({"status": "paused"})))]
 pub struct UpdatePublisher {
     /// A name for people.
+    #[serde(default, deserialize_with = "not_null")]
     name: Option<String>,
     /// Your own id; null clears it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     external_id: Option<Option<String>>,
     /// Whether it takes part.
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = Option<Status>)]
     status: Option<String>,
 }

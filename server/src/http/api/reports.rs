@@ -12,6 +12,7 @@ use crate::{
         conversion::ConversionStatus,
         currency::Currency,
         ids::{AdvertiserId, CampaignId, GoalId, LinkId, PublisherId},
+        money::sum_to_decimal,
         report::{self, ByStatus, Dimension, Row},
         time::Timestamp,
         totals::{Sums, TotalKey},
@@ -172,9 +173,9 @@ impl From<&Row> for Metrics {
 fn money(currency: Currency, by_status: &ByStatus) -> MoneyView {
     let view = |sums: Sums| SumsView {
         conversions: sums.events,
-        amount: sums.amount.to_decimal(currency),
-        payout: sums.payout.to_decimal(currency),
-        revenue: sums.revenue.to_decimal(currency),
+        amount: sum_to_decimal(sums.amount, currency),
+        payout: sum_to_decimal(sums.payout, currency),
+        revenue: sum_to_decimal(sums.revenue, currency),
     };
     let shown = by_status.iter().filter(|(_, sums)| **sums != Sums::default());
     MoneyView {

@@ -42,6 +42,7 @@ const REPORT: &[Code] = &[
     Code::ClickIdMalformed,
     Code::ClickNotFound,
     Code::AdvertiserMismatch,
+    Code::PublisherNotPermitted,
     Code::ClickPurged,
     Code::ClickExpired,
     Code::ConversionPrecedesClick,

@@ -119,7 +119,9 @@ async fn traffic(state: &State, route: &Route, parameters: &mut ClickParameters)
         traffic.publisher = state.cache.publisher(route.scope, name).await?;
     }
     if let (None, Some(Ok(name))) = (traffic.creative, creative.as_deref().map(Reference::parse)) {
-        traffic.creative = state.cache.creative(route.scope, name).await?;
+        let found = state.cache.creative(route.scope, name).await?;
+        let own = found.filter(|creative| creative.1 == route.link.advertiser_id);
+        traffic.creative = own.map(|creative| creative.0);
     }
     Ok(traffic)
 }
@@ -131,6 +133,7 @@ fn way(route: &Route) -> Way<'_> {
             (link.status, "link_paused"),
             (campaign.status, "campaign_paused"),
             (advertiser.status, "advertiser_paused"),
+            (route.publisher_status.unwrap_or(Status::Active), "publisher_paused"),
         ],
         starts_at: campaign.starts_at,
         ends_at: campaign.ends_at,

@@ -64,7 +64,7 @@ impl<'a> Claim<'a> {
     pub fn of_message(headers: &'a HeaderMap, body: &'a [u8]) -> Result<Self, Refusal> {
         Ok(Self::Message {
             key_id: header(headers, "x-key-id")?,
-            id: header(headers, "webhook-id")?,
+            id: message_id(headers)?,
             timestamp: header(headers, "webhook-timestamp")?,
             signature: header(headers, "webhook-signature")?,
             body,
@@ -102,6 +102,18 @@ impl<'a> Claim<'a> {
             Self::Message { timestamp, .. } => timestamp,
         }
     }
+}
+
+/// The message's id. A dot in it would let two messages look the same when they are signed.
+fn message_id(headers: &HeaderMap) -> Result<&str, Refusal> {
+    let id = header(headers, "webhook-id")?;
+    if (1..=256).contains(&id.len()) && !id.contains('.') {
+        return Ok(id);
+    }
+    Err(Refusal::new(
+        Code::SignatureInvalid,
+        "`webhook-id` must have 1 to 256 characters, none of them a dot.",
+    ))
 }
 
 /// A header that stands once.

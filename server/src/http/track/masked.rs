@@ -14,6 +14,12 @@ pub fn parameters(parameters: &Parameters) -> Map<String, Value> {
     parameters.iter().map(|(name, value)| (name.to_owned(), masked(value))).collect()
 }
 
+/// What somebody sent who cannot sign: which parameters, and how many bytes of each.
+pub fn lengths(parameters: &Parameters) -> Map<String, Value> {
+    let bytes = |value: &Value| value.as_str().map_or_else(|| value.to_string().len(), str::len);
+    parameters.iter().map(|(name, value)| (name.to_owned(), json!({"bytes": bytes(value)}))).collect()
+}
+
 /// A body that could not be read: only how long it was.
 pub fn unreadable(bytes: usize) -> Map<String, Value> {
     Map::from_iter([("unreadable_bytes".to_owned(), json!(bytes))])

@@ -96,6 +96,7 @@ async fn receive(state: &State, claim: Claim<'_>, form: Form, content: &[u8]) ->
         Ok(powers) => (parameters.clone().and_then(|p| Report::parse(&p, form, now)), powers),
         Err(refusal) => (Err(refusal), KeyPowers::default()),
     };
+    let report = report.map_err(|refusal| pointing(refusal, form));
     let is_stranger = report.as_ref().is_err_and(|refusal| refusal.code.status() == 401);
     let click = report.as_ref().ok().and_then(|report| report.click_id.as_deref());
     let received = Received {
@@ -108,14 +109,23 @@ async fn receive(state: &State, claim: Claim<'_>, form: Form, content: &[u8]) ->
         key_id: Some(key.row.id),
         powers,
         message_id: claim.message_id().map(str::to_owned),
-        request: parameters.as_ref().map_or_else(|_| masked::unreadable(content.len()), masked::parameters),
+        request: match &parameters {
+            Err(_) => masked::unreadable(content.len()),
+            Ok(parameters) if is_stranger => masked::lengths(parameters),
+            Ok(parameters) => masked::parameters(parameters),
+        },
         click: click.map(|text| key.click_ids.read(text)),
         report,
     };
-    let set_up = state.cache.set_up_for(&received).await?;
+    let mut set_up = state.cache.set_up_for(&received).await?;
+    set_up.advertiser = set_up.advertiser.map_err(|refusal| pointing(refusal, form));
     let answer = state.ingest.record_postback(Incoming { received, set_up }).await?;
     // The line of the log exists for the key's owner; who cannot sign does not learn that the key does.
     Ok(if is_stranger { Answer { postback_id: None, ..answer } } else { answer })
+}
+
+fn pointing(refusal: Refusal, form: Form) -> Refusal {
+    if form == Form::Json { refusal.with_json_pointers() } else { refusal }
 }
 
 fn parse(form: Form, content: &[u8]) -> Result<Parameters, Refusal> {
