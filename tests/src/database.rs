@@ -25,6 +25,11 @@ impl TestDatabase {
         Self { url, folder }
     }
 
+    /// The same database, for another server on it.
+    pub fn shared(&self) -> Self {
+        Self { url: self.url.clone(), folder: TempDir::with_prefix("tallyback-test-").unwrap() }
+    }
+
     /// True on PostgreSQL.
     pub fn is_postgres(&self) -> bool {
         self.url.starts_with("postgres")

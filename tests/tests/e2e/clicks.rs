@@ -1,5 +1,7 @@
 //! `GET /c/{link}`: what is recorded, and where the visitor goes.
 
+use std::time::Duration;
+
 use reqwest::{Method, header::USER_AGENT};
 use serde_json::{Value, json};
 use tallyback_server::clock::Clock;
@@ -331,4 +333,31 @@ async fn the_country_comes_from_the_operators_file() {
         let click = stored(&acme, &parameter(&location, "c").unwrap()).await;
         assert_eq!((&click["country"], &click["ip"]), (&country, &json!(kept)), "{address}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_is_seen_at_once_here_and_within_a_second_elsewhere() {
+    let app = TestApp::start().await;
+    let acme = app.acme().await;
+    let there = TestApp::on(app.database.shared(), Clock::System, |_| {}).await;
+    let url = acme.click_url();
+    let elsewhere = url.replace(&app.base_url, &there.base_url);
+    let path = format!("/v1/links/{}", acme.link["id"].as_str().unwrap());
+    for round in 0..5 {
+        assert_eq!((visit(&url).await.status, visit(&elsewhere).await.status), (302, 302), "{round}");
+        acme.agency.patch(&path, json!({"status": "paused"})).await.expect(200);
+        assert_eq!(visit(&url).await.status, 410);
+        // A SQLite database belongs to one process; another one learns of a change after a while.
+        if app.database.is_postgres() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(visit(&elsewhere).await.status, 410);
+        }
+        acme.agency.patch(&path, json!({"status": "active"})).await.expect(200);
+        assert_eq!(visit(&url).await.status, 302);
+        if app.database.is_postgres() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+    let unknown = format!("{}/c/0000000", app.base_url);
+    assert_eq!(visit(&unknown).await.status, 404);
 }
