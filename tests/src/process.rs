@@ -9,8 +9,9 @@ use std::{
 
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines},
+    io::{AsyncBufReadExt, BufReader},
     process::{Child, ChildStderr, Command},
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
     time::timeout,
 };
 
@@ -49,7 +50,8 @@ pub struct Process {
     pub https_url: Option<String>,
     program: PathBuf,
     child: Child,
-    log: Lines<BufReader<ChildStderr>>,
+    /// The lines of its log that nobody has asked for. They are read as they come: a full pipe would stop the server.
+    log: UnboundedReceiver<String>,
 }
 
 impl Process {
@@ -59,7 +61,7 @@ impl Process {
         command.env_clear().args(["serve", "--listen", "127.0.0.1:0"]).args(args).args(arguments(database));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = follow(child.stderr.take().unwrap());
         let (base_url, program) = (String::new(), program.to_owned());
         let mut process = Self { base_url, https_url: None, program, child, log };
         process.base_url = process.address("listening on http://").await;
@@ -78,7 +80,7 @@ impl Process {
     /// The next line of the log that has these words.
     pub async fn logged(&mut self, words: &str) -> String {
         let search = async {
-            while let Some(line) = self.log.next_line().await.unwrap() {
+            while let Some(line) = self.log.recv().await {
                 if line.contains(words) {
                     return line;
                 }
@@ -119,9 +121,23 @@ impl Process {
     pub async fn end(mut self) -> (ExitStatus, String) {
         let status = timeout(PATIENCE, self.child.wait()).await.expect("the server ends").unwrap();
         let mut rest = String::new();
-        self.log.into_inner().read_to_string(&mut rest).await.unwrap();
+        while let Some(line) = self.log.recv().await {
+            rest += &line;
+            rest.push('\n');
+        }
         (status, rest)
     }
+}
+
+fn follow(stderr: ChildStderr) -> UnboundedReceiver<String> {
+    let (sender, log) = unbounded_channel();
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(stderr).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            drop(sender.send(line));
+        }
+    });
+    log
 }
 
 fn arguments(database: &TestDatabase) -> Vec<String> {
