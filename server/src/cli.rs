@@ -2,7 +2,7 @@
 //! sentence, with exit code 2 for a wrong setting and 1 for everything else.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
-use std::{future::Future, process::ExitCode};
+use std::{future::Future, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand, error::ErrorKind};
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,7 +13,7 @@ use crate::{
     config::{self, Config, ConfigError, DatabaseArgs, ServeArgs},
     db::Store,
     demo::{self, DemoArgs},
-    domain::text::Name,
+    domain::{ids::PartnerId, text::Name, totals::Difference},
     error::causes,
     http::openapi,
     operator,
@@ -40,6 +40,14 @@ enum Command {
     /// Manage partners, the tenants
     #[command(subcommand)]
     Partner(PartnerCommand),
+    /// Recompute the totals from the rows and compare; exit code 0 means equal, 1 that something differs
+    Verify {
+        /// Print one JSON line per difference, and one at the end
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
     /// Ask a running server whether it lives; exit code 0 means yes
     Healthcheck {
         /// What to ask
@@ -62,6 +70,9 @@ enum PartnerCommand {
         database: DatabaseArgs,
     },
 }
+
+/// How long the verification of one partner may take.
+const VERIFY_PATIENCE: Duration = Duration::from_secs(24 * 3_600);
 
 /// How a command fails.
 type Failure = Box<dyn std::error::Error>;
@@ -126,6 +137,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Partner(PartnerCommand::Create { name, json, database }) => {
             create_partner(&name, json, database).await
         }
+        Command::Verify { json, database } => verify(json, database).await,
         Command::Healthcheck { url } => healthcheck(&url).await,
     }
 }
@@ -214,13 +226,37 @@ async fn create_partner(name: &str, json: bool, args: DatabaseArgs) -> Result<()
     Ok(())
 }
 
+async fn verify(json: bool, args: DatabaseArgs) -> Result<(), Failure> {
+    let store = Store::open(&args.database()?)?.with_patience(VERIFY_PATIENCE);
+    let verified = operator::verify(&store, if json { print_json } else { print_difference }).await?;
+    if json {
+        println!("{}", serde_json::json!(verified));
+    } else {
+        println!("{} cells compared, {} differences", verified.cells, verified.differences);
+    }
+    match verified.differences {
+        0 => Ok(()),
+        _ => Err("the totals are not what the rows add up to".into()),
+    }
+}
+
+fn print_json(partner: PartnerId, difference: &Difference) {
+    let mut line = serde_json::json!(difference);
+    line["partner_id"] = serde_json::json!(partner);
+    println!("{line}");
+}
+
+fn print_difference(partner: PartnerId, difference: &Difference) {
+    println!("{partner} {difference}");
+}
+
 async fn healthcheck(url: &str) -> Result<(), Failure> {
     if let Err(error) = reqwest::Url::parse(url) {
         return Err(ConfigError::new("--url", format!("`{url}` is not a URL: {error}")).into());
     }
     // A probe on the same machine talks to an address, for which no certificate is made.
     let client = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().build()?;
-    let answer = client.get(url).timeout(std::time::Duration::from_secs(5)).send().await;
+    let answer = client.get(url).timeout(Duration::from_secs(5)).send().await;
     let answer = answer.and_then(reqwest::Response::error_for_status);
     answer.map(drop).map_err(|error| format!("{url}: {}", causes(&error.without_url())).into())
 }

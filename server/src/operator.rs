@@ -1,15 +1,16 @@
-//! What the operator does beside the API: makes partners.
+//! What the operator does beside the API: makes partners, verifies the totals.
 
 use crate::{
     clock::{self, Clock},
     db::{
-        Store, db_write,
+        Store, db_read, db_write,
         rows::accounts::{ApiKey, Partner},
     },
     domain::{
         api_key::ApiKeyText,
         ids::{ApiKeyId, PartnerId},
         text::Name,
+        totals::{Difference, Verified},
         visitor::IpStorage,
     },
     error::Result,
@@ -43,4 +44,16 @@ pub async fn create_partner(store: &Store, clock: &Clock, name: &Name) -> Result
         queries::api_keys::insert(conn, &key)
     })?;
     Ok(NewPartner { id, api_key })
+}
+
+/// Compares what reports read with the rows, for every partner, and tells each difference as it is found.
+/// It writes nothing, and the server may run meanwhile: each partner is seen in one snapshot.
+pub async fn verify(store: &Store, tell: fn(PartnerId, &Difference)) -> Result<Verified> {
+    let mut verified = Verified::default();
+    for scope in db_read!(store, |queries, conn| queries::partners::scopes(conn))? {
+        verified.add(db_read!(store, |queries, conn| {
+            queries::verify::compare(conn, &scope, |difference| tell(scope.id(), difference))
+        })?);
+    }
+    Ok(verified)
 }

@@ -2,6 +2,12 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use diesel::{
+    Connection, QueryableByName, RunQueryDsl, SqliteConnection,
+    connection::SimpleConnection,
+    sql_query,
+    sql_types::{BigInt, Binary},
+};
 use tallyback_server::config::DatabaseUrl;
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
@@ -51,4 +57,66 @@ async fn create_on(server: &str) -> String {
     connection.await.unwrap().unwrap();
     let (address, _) = server.rsplit_once('/').unwrap();
     format!("{address}/{name}")
+}
+
+/// Past the server, straight into the tables.
+impl TestDatabase {
+    /// Changes something, as an accident would.
+    pub async fn db_execute(&self, statement: &str) {
+        if self.is_postgres() {
+            self.postgres().await.batch_execute(statement).await.unwrap();
+        } else {
+            self.sqlite().batch_execute(statement).unwrap();
+        }
+    }
+
+    /// The number that a query yields.
+    pub async fn db_number(&self, query: &str) -> i64 {
+        if self.is_postgres() {
+            return self.postgres().await.query_one(query, &[]).await.unwrap().get(0);
+        }
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = BigInt)]
+            number: i64,
+        }
+        let query = format!("SELECT ({query}) AS number");
+        sql_query(query).get_result::<Row>(&mut self.sqlite()).unwrap().number
+    }
+
+    /// The ids that a query of one column `id` yields, as they are stored.
+    pub async fn db_ids(&self, query: &str) -> Vec<[u8; 16]> {
+        let rows: Vec<Vec<u8>> = if self.is_postgres() {
+            let query = format!("SELECT uuid_send(id) FROM ({query}) AS ids");
+            let rows = self.postgres().await.query(&query, &[]).await.unwrap();
+            rows.iter().map(|row| row.get(0)).collect()
+        } else {
+            #[derive(QueryableByName)]
+            struct Row {
+                #[diesel(sql_type = Binary)]
+                id: Vec<u8>,
+            }
+            let rows = sql_query(query).load::<Row>(&mut self.sqlite()).unwrap();
+            rows.into_iter().map(|row| row.id).collect()
+        };
+        rows.into_iter().map(|id| id.try_into().unwrap()).collect()
+    }
+
+    /// An id as a literal of SQL.
+    pub fn db_literal(&self, id: &[u8; 16]) -> String {
+        let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        if self.is_postgres() { format!("'{hex}'::uuid") } else { format!("x'{hex}'") }
+    }
+
+    async fn postgres(&self) -> tokio_postgres::Client {
+        let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    fn sqlite(&self) -> SqliteConnection {
+        let mut conn = SqliteConnection::establish(self.url.trim_start_matches("sqlite:")).unwrap();
+        conn.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
+        conn
+    }
 }

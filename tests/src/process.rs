@@ -9,8 +9,9 @@ use std::{
 
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines},
+    io::{AsyncBufReadExt, BufReader},
     process::{Child, ChildStderr, Command},
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
     time::timeout,
 };
 
@@ -51,7 +52,8 @@ pub struct Process {
     child: Child,
     /// What was logged so far.
     seen: String,
-    log: Lines<BufReader<ChildStderr>>,
+    /// The lines of its log that nobody has asked for. They are read as they come: a full pipe would stop the server.
+    log: UnboundedReceiver<String>,
 }
 
 impl Process {
@@ -76,7 +78,7 @@ impl Process {
             .args(arguments(database));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = follow(child.stderr.take().unwrap());
         let (base_url, program) = (String::new(), program.to_owned());
         let mut process = Self { base_url, https_url: None, program, child, seen: String::new(), log };
         process.base_url = process.address("listening on http://").await;
@@ -95,7 +97,7 @@ impl Process {
     /// The next line of the log that has these words.
     pub async fn logged(&mut self, words: &str) -> String {
         let search = async {
-            while let Some(line) = self.log.next_line().await.unwrap() {
+            while let Some(line) = self.log.recv().await {
                 self.seen.push_str(&line);
                 self.seen.push('\n');
                 if line.contains(words) {
@@ -137,9 +139,23 @@ impl Process {
     /// Waits for its end, and returns all of its log.
     pub async fn end(mut self) -> (ExitStatus, String) {
         let status = timeout(PATIENCE, self.child.wait()).await.expect("the server ends").unwrap();
-        self.log.into_inner().read_to_string(&mut self.seen).await.unwrap();
+        while let Some(line) = self.log.recv().await {
+            self.seen += &line;
+            self.seen.push('\n');
+        }
         (status, self.seen)
     }
+}
+
+fn follow(stderr: ChildStderr) -> UnboundedReceiver<String> {
+    let (sender, log) = unbounded_channel();
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(stderr).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            drop(sender.send(line));
+        }
+    });
+    log
 }
 
 fn arguments(database: &TestDatabase) -> Vec<String> {

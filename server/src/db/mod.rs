@@ -13,6 +13,8 @@ pub mod scope;
 pub mod sql_types;
 pub mod sqlite;
 
+use std::time::Duration;
+
 use pool::Pool;
 
 use crate::{config::DatabaseUrl, error::Result};
@@ -42,6 +44,17 @@ impl Store {
                 writer: sqlite::writer(path.clone()),
                 readers: sqlite::readers(path.clone()),
             }),
+        }
+    }
+
+    /// The same database, for the operator's long operations, who can wait.
+    pub fn with_patience(self, patience: Duration) -> Self {
+        match self {
+            Self::Postgres(pool) => Self::Postgres(pool.with_patience(patience)),
+            Self::Sqlite { writer, readers } => Self::Sqlite {
+                writer: writer.with_patience(patience),
+                readers: readers.with_patience(patience),
+            },
         }
     }
 

@@ -12,12 +12,15 @@ use crate::error::{Error, Result};
 
 type Open<C> = Box<dyn Fn() -> Result<C> + Send + Sync>;
 
-/// How long anybody waits for a connection, and then for the operation. An operation that is given up may still be
+/// How long anybody who serves a request waits for a connection, and then for the operation. An operation that is given up may still be
 /// carried out: every write of ours may be repeated.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Connections of one kind, opened when they are needed, kept when they are sound.
-pub struct Pool<C>(Arc<Shared<C>>);
+pub struct Pool<C> {
+    shared: Arc<Shared<C>>,
+    patience: Duration,
+}
 
 struct Shared<C> {
     open: Open<C>,
@@ -28,7 +31,7 @@ struct Shared<C> {
 
 impl<C> Clone for Pool<C> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { shared: self.shared.clone(), patience: self.patience }
     }
 }
 
@@ -40,7 +43,13 @@ impl<C: Send + 'static> Pool<C> {
         open: impl Fn() -> Result<C> + Send + Sync + 'static,
     ) -> Self {
         let permits = Arc::new(Semaphore::new(size));
-        Self(Arc::new(Shared { open: Box::new(open), is_sound, idle: Mutex::default(), permits }))
+        let shared = Shared { open: Box::new(open), is_sound, idle: Mutex::default(), permits };
+        Self { shared: Arc::new(shared), patience: PATIENCE }
+    }
+
+    /// The same connections, for operations that may take longer than a request.
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Runs `operation` on a connection, on a thread that may block.
@@ -50,9 +59,11 @@ impl<C: Send + 'static> Pool<C> {
     ) -> Result<T> {
         let closed = |_| Error::Unavailable("the pool is closed".into());
         let busy = |_| Error::Unavailable("no connection became free in time".into());
-        let permit =
-            timeout(PATIENCE, self.0.permits.clone().acquire_owned()).await.map_err(busy)?.map_err(closed)?;
-        let shared = self.0.clone();
+        let permit = timeout(self.patience, self.shared.permits.clone().acquire_owned())
+            .await
+            .map_err(busy)?
+            .map_err(closed)?;
+        let shared = self.shared.clone();
         let run = move || {
             let _permit = permit;
             let mut conn = match shared.take_idle() {
@@ -69,7 +80,7 @@ impl<C: Send + 'static> Pool<C> {
             outcome
         };
         let slow = |_| Error::Unavailable("the database does not answer in time".into());
-        let outcome = timeout(PATIENCE, tokio::task::spawn_blocking(run)).await.map_err(slow)?;
+        let outcome = timeout(self.patience, tokio::task::spawn_blocking(run)).await.map_err(slow)?;
         outcome.map_err(|error| Error::Internal(error.to_string()))?
     }
 }

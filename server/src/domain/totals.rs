@@ -1,12 +1,13 @@
 //! What a click or a conversion adds to the totals that reports read.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     currency::Currency,
     ids::{AdvertiserId, CampaignId, CreativeId, GoalId, LinkId, PublisherId},
+    money::sum_to_decimal,
     time::Timestamp,
 };
 
@@ -62,6 +63,16 @@ impl Sums {
     pub fn negated(self) -> Self {
         Self { events: -self.events, amount: -self.amount, payout: -self.payout, revenue: -self.revenue }
     }
+
+    /// For people: the count, and the money where there is a currency.
+    fn to_text(self, currency: Option<Currency>) -> String {
+        let money = currency.map(|currency| {
+            let [amount, payout, revenue] =
+                [self.amount, self.payout, self.revenue].map(|sum| sum_to_decimal(sum, currency));
+            format!(" (amount {amount}, payout {payout}, revenue {revenue})")
+        });
+        format!("{}{}", self.events, money.unwrap_or_default())
+    }
 }
 
 /// What one commit adds to a partner's totals: each cell once.
@@ -79,6 +90,11 @@ impl Changes {
         self.0.is_empty()
     }
 
+    /// Takes a cell out; zeros if it is not among them.
+    pub fn remove(&mut self, key: &TotalKey) -> Sums {
+        self.0.remove(key).unwrap_or_default()
+    }
+
     /// The cells, in order.
     pub fn into_cells(self) -> Vec<(TotalKey, Sums)> {
         self.0.into_iter().collect()
@@ -90,6 +106,66 @@ impl FromIterator<(TotalKey, Sums)> for Changes {
         let mut changes = Self::default();
         cells.into_iter().for_each(|(key, sums)| changes.add(key, sums));
         changes
+    }
+}
+
+/// What the totals say of a cell, and what the rows add up to.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Difference {
+    /// The cell.
+    #[serde(flatten)]
+    pub key: TotalKey,
+    /// What reports show.
+    pub totals: Sums,
+    /// What there is.
+    pub rows: Sums,
+}
+
+/// One line for people: `... approved advertiser=adv_... currency=EUR: the totals say 2 (amount 99.80, ...), the rows 1 (...)`.
+impl fmt::Display for Difference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = &self.key;
+        write!(formatter, "{} {} advertiser={}", key.hour, key.kind, key.advertiser_id)?;
+        for (name, id) in [
+            ("campaign", key.campaign_id.map(|id| id.to_string())),
+            ("creative", key.creative_id.map(|id| id.to_string())),
+            ("link", key.link_id.map(|id| id.to_string())),
+            ("publisher", key.publisher_id.map(|id| id.to_string())),
+            ("goal", key.goal_id.map(|id| id.to_string())),
+            ("currency", key.currency.map(|currency| currency.to_string())),
+        ] {
+            if let Some(id) = id {
+                write!(formatter, " {name}={id}")?;
+            }
+        }
+        let [totals, rows] = [self.totals, self.rows].map(|sums| sums.to_text(key.currency));
+        write!(formatter, ": the totals say {totals}, the rows {rows}")
+    }
+}
+
+/// How a comparison of cells came out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Verified {
+    /// Cells that were compared.
+    pub cells: u64,
+    /// Those of them that differ.
+    pub differences: u64,
+}
+
+impl Verified {
+    /// Counts a cell, and tells of it if its sides differ.
+    pub fn check(&mut self, cell: Difference, tell: impl FnOnce(&Difference)) {
+        self.cells += 1;
+        if cell.totals != cell.rows {
+            self.differences += 1;
+            tell(&cell);
+        }
+    }
+
+    /// Adds another comparison's counts.
+    pub fn add(&mut self, other: Self) {
+        self.cells += other.cells;
+        self.differences += other.differences;
     }
 }
 
@@ -154,6 +230,17 @@ mod tests {
         assert!(changes.is_empty());
         changes.add(cell(1, "human"), Sums::ONE);
         assert!(!changes.is_empty());
+    }
+
+    #[test]
+    fn only_cells_that_differ_are_told() {
+        let (mut verified, mut told) = (Verified::default(), Vec::new());
+        for totals in [Sums::ONE, SALE] {
+            verified.check(Difference { key: cell(1, "human"), totals, rows: Sums::ONE }, |difference| {
+                told.push(difference.totals);
+            });
+        }
+        assert_eq!((verified, told), (Verified { cells: 2, differences: 1 }, vec![SALE]));
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod signatures;
 mod storms;
 mod tables;
 mod tenants;
+mod verify;
 
 /// The server's program.
 fn tallyback() -> &'static Path {

@@ -14,7 +14,7 @@ use tallyback::Client;
 use tallyback_tests::{Acme, Agency, BROWSER, Process, TestDatabase, client, parameter};
 use tokio::task::JoinSet;
 
-use super::tallyback;
+use super::{tallyback, verify::verify};
 
 const ROUNDS: u64 = 20;
 const VISITORS: usize = 8;
@@ -131,6 +131,8 @@ async fn kill_9_loses_nothing_that_was_answered() {
     assert_eq!(report["totals"]["clicks"], clicks.len());
     let cents = conversions.len() * 4_990;
     assert_eq!(report["totals"]["money"][0]["amount"], format!("{}.{:02}", cents / 100, cents % 100));
+    let verified = verify(&database, &[]).await;
+    assert_eq!(verified.code, Some(0), "{verified:?}");
     server.kill().await;
 }
 

@@ -76,6 +76,16 @@ pub fn snapshot<T>(conn: &mut Conn, operation: impl FnOnce(&mut Conn) -> Result<
     })
 }
 
+/// Prepares a connection for statements that sort more than memory should hold: PostgreSQL does so by itself.
+fn spill(_: &mut Conn) -> Result<()> {
+    Ok(())
+}
+
+/// The hour that a time lies in, in SQL.
+fn start_of_hour(column: &str) -> String {
+    format!("date_trunc('hour', {column})")
+}
+
 /// Applies the migrations that are missing; several processes at once wait for each other.
 pub fn migrate(conn: &mut Conn) -> Result<Vec<String>> {
     conn.batch_execute(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})"))?;

@@ -1,7 +1,7 @@
 //! The queries, written once. This folder is mounted by `db::postgres` and by `db::sqlite`; `Conn` and `Db` are
 //! theirs. One file per table group, and one per operation that takes several steps.
 
-use super::{Conn, Db, bulk, snapshot};
+use super::{Conn, Db, bulk, snapshot, spill, start_of_hour};
 
 pub mod advertisers;
 pub mod api_keys;
@@ -23,3 +23,4 @@ mod resource;
 pub mod settle_holds;
 pub mod signing_keys;
 pub mod totals;
+pub mod verify;

@@ -111,20 +111,29 @@ pub fn between(
         .filter(hourly_totals::hour.ge(from).and(hourly_totals::hour.lt(to)))
         .select(HourlyTotal::as_select())
         .load(conn)?;
+    let waiting = waiting(conn, scope)?.filter(|(key, _)| from <= key.hour && key.hour < to);
+    Ok(folded.into_iter().map(cell).chain(waiting).collect())
+}
+
+/// Every change that is not folded yet.
+pub(super) fn waiting(
+    conn: &mut Conn,
+    scope: &PartnerScope,
+) -> QueryResult<impl Iterator<Item = (TotalKey, Sums)> + use<>> {
     let waiting: Vec<Json<Vec<(TotalKey, Sums)>>> = total_deltas::table
         .filter(total_deltas::partner_id.eq(scope.id()))
         .select(total_deltas::changes)
         .load(conn)?;
-    let waiting = waiting.into_iter().flat_map(|Json(cells)| cells);
-    let waiting = waiting.filter(|(key, _)| from <= key.hour && key.hour < to);
-    Ok(folded.into_iter().map(cell).chain(waiting).collect())
+    Ok(waiting.into_iter().flat_map(|Json(cells)| cells))
 }
 
-fn stored<I: Id>(id: Option<I>) -> I {
+/// An id as it stands in a key of the totals.
+pub(super) fn stored<I: Id>(id: Option<I>) -> I {
     id.unwrap_or(I::from_bytes(NONE))
 }
 
-fn read<I: Id>(id: I) -> Option<I> {
+/// The id that stands in a key of the totals, where there is one.
+pub(super) fn read<I: Id>(id: I) -> Option<I> {
     (*id.bytes() != NONE).then_some(id)
 }
 

@@ -63,6 +63,16 @@ pub fn snapshot<T>(conn: &mut Conn, operation: impl FnOnce(&mut Conn) -> Result<
     conn.transaction(operation)
 }
 
+/// Prepares a connection for statements that sort more than memory should hold.
+fn spill(conn: &mut Conn) -> Result<()> {
+    Ok(conn.batch_execute("PRAGMA temp_store = FILE")?)
+}
+
+/// The hour that a time lies in, in SQL. The remainder is made positive: SQLite rounds towards zero.
+fn start_of_hour(column: &str) -> String {
+    format!("{column} - ({column} % 3600000000 + 3600000000) % 3600000000")
+}
+
 /// Applies the migrations that are missing; several processes at once wait for each other.
 pub fn migrate(conn: &mut Conn) -> Result<Vec<String>> {
     transaction(conn, |conn| super::run_migrations(conn, MIGRATIONS))

@@ -1,0 +1,143 @@
+//! Whether the totals are what the rows add up to: both from one snapshot, compared cell by cell.
+
+use diesel::{
+    prelude::*,
+    sql_query,
+    sql_types::{BigInt, Text},
+};
+
+use super::{Conn, snapshot, spill, start_of_hour, totals};
+use crate::{
+    db::{
+        scope::PartnerScope,
+        sql_types::{Uid, Utc},
+    },
+    domain::{
+        currency::Currency,
+        ids::*,
+        money::Micros,
+        time::Timestamp,
+        totals::{Changes, Difference, Sums, TotalKey, Verified},
+    },
+    error::Result,
+};
+
+/// A cell as the database adds it up: from the rows, and from the totals that are folded already.
+#[derive(QueryableByName)]
+struct Compared {
+    #[diesel(sql_type = Utc)]
+    hour: Timestamp,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Uid)]
+    advertiser_id: AdvertiserId,
+    #[diesel(sql_type = Uid)]
+    campaign_id: CampaignId,
+    #[diesel(sql_type = Uid)]
+    creative_id: CreativeId,
+    #[diesel(sql_type = Uid)]
+    link_id: LinkId,
+    #[diesel(sql_type = Uid)]
+    publisher_id: PublisherId,
+    #[diesel(sql_type = Uid)]
+    goal_id: GoalId,
+    #[diesel(sql_type = Text)]
+    currency: String,
+    #[diesel(sql_type = BigInt)]
+    row_events: i64,
+    #[diesel(sql_type = BigInt)]
+    row_amount: Micros,
+    #[diesel(sql_type = BigInt)]
+    row_payout: Micros,
+    #[diesel(sql_type = BigInt)]
+    row_revenue: Micros,
+    #[diesel(sql_type = BigInt)]
+    total_events: i64,
+    #[diesel(sql_type = BigInt)]
+    total_amount: Micros,
+    #[diesel(sql_type = BigInt)]
+    total_payout: Micros,
+    #[diesel(sql_type = BigInt)]
+    total_revenue: Micros,
+}
+
+/// Compares every cell of a partner and tells each difference as it is found. The database groups and may use its disk
+/// for that; cells come one by one, so that only the changes that are not folded yet are held in memory.
+pub fn compare(conn: &mut Conn, scope: &PartnerScope, mut tell: impl FnMut(&Difference)) -> Result<Verified> {
+    spill(conn)?;
+    snapshot(conn, |conn| {
+        let mut waiting: Changes = totals::waiting(conn, scope)?.collect();
+        let mut verified = Verified::default();
+        let mut check = |key, totals, rows| verified.check(Difference { key, totals, rows }, &mut tell);
+        let query =
+            sql_query(statement()).bind::<Uid, _>(totals::stored::<RowId>(None)).bind::<Uid, _>(scope.id());
+        for compared in query.load_iter::<Compared, _>(conn)? {
+            let (key, rows, mut sums) = compared?.into_parts();
+            sums.add(waiting.remove(&key));
+            check(key, sums, rows);
+        }
+        waiting.into_cells().into_iter().for_each(|(key, sums)| check(key, sums, Sums::default()));
+        Ok(verified)
+    })
+}
+
+/// Rows and totals in one list, grouped by cell: a click counts 1 on the side of the rows, an hour its sums on the other.
+/// `$1` is the id that stands for "none", `$2` the partner: SQLite numbers them in the order in which it meets them.
+fn statement() -> String {
+    let (clicked, happened) = (start_of_hour("clicked_at"), start_of_hour("event_time"));
+    format!(
+        "SELECT hour, kind, advertiser_id, campaign_id, creative_id, link_id, publisher_id, goal_id, currency,
+            CAST(SUM(row_events) AS BIGINT) AS row_events, CAST(SUM(row_amount) AS BIGINT) AS row_amount,
+            CAST(SUM(row_payout) AS BIGINT) AS row_payout, CAST(SUM(row_revenue) AS BIGINT) AS row_revenue,
+            CAST(SUM(total_events) AS BIGINT) AS total_events, CAST(SUM(total_amount) AS BIGINT) AS total_amount,
+            CAST(SUM(total_payout) AS BIGINT) AS total_payout, CAST(SUM(total_revenue) AS BIGINT) AS total_revenue
+        FROM (
+            SELECT {clicked} AS hour, class AS kind, advertiser_id, campaign_id,
+                COALESCE(creative_id, $1) AS creative_id, link_id, COALESCE(publisher_id, $1) AS publisher_id,
+                $1 AS goal_id, '' AS currency, 1 AS row_events, 0 AS row_amount, 0 AS row_payout, 0 AS row_revenue,
+                0 AS total_events, 0 AS total_amount, 0 AS total_payout, 0 AS total_revenue
+            FROM clicks WHERE partner_id = $2
+            UNION ALL
+            SELECT {happened}, status, advertiser_id, COALESCE(campaign_id, $1), COALESCE(creative_id, $1),
+                COALESCE(link_id, $1), COALESCE(publisher_id, $1), goal_id, COALESCE(currency, ''),
+                1, COALESCE(amount_micros, 0), payout_micros, revenue_micros, 0, 0, 0, 0
+            FROM conversions WHERE partner_id = $2
+            UNION ALL
+            SELECT hour, kind, advertiser_id, campaign_id, creative_id, link_id, publisher_id, goal_id, currency,
+                0, 0, 0, 0, events, amount_micros, payout_micros, revenue_micros
+            FROM hourly_totals WHERE partner_id = $2
+        ) AS cells
+        GROUP BY hour, kind, advertiser_id, campaign_id, creative_id, link_id, publisher_id, goal_id, currency
+        ORDER BY hour, kind, advertiser_id, campaign_id, creative_id, link_id, publisher_id, goal_id, currency"
+    )
+}
+
+impl Compared {
+    /// The cell, what the rows add up to, and what the folded totals say.
+    fn into_parts(self) -> (TotalKey, Sums, Sums) {
+        let key = TotalKey {
+            hour: self.hour,
+            kind: self.kind,
+            advertiser_id: self.advertiser_id,
+            campaign_id: totals::read(self.campaign_id),
+            creative_id: totals::read(self.creative_id),
+            link_id: totals::read(self.link_id),
+            publisher_id: totals::read(self.publisher_id),
+            goal_id: totals::read(self.goal_id),
+            currency: Currency::parse(&self.currency),
+        };
+        let rows = Sums {
+            events: self.row_events,
+            amount: self.row_amount.0.into(),
+            payout: self.row_payout.0.into(),
+            revenue: self.row_revenue.0.into(),
+        };
+        let totals = Sums {
+            events: self.total_events,
+            amount: self.total_amount.0.into(),
+            payout: self.total_payout.0.into(),
+            revenue: self.total_revenue.0.into(),
+        };
+        (key, rows, totals)
+    }
+}

@@ -1,0 +1,42 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// The load benchmark. `tests/benchmark` builds and calls it.
+#[derive(Parser)]
+pub struct CommandLine {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Answer every request with 302 and do nothing else; print the address first
+    Bare,
+    /// Measure
+    Run(Options),
+}
+
+/// How to measure.
+#[derive(Args)]
+pub struct Options {
+    /// The server's program
+    #[arg(long)]
+    pub server: PathBuf,
+    /// Rounds; figures are medians over them
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    pub rounds: u64,
+    /// Seconds of load, for each of the three in each round
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    pub seconds: u64,
+    /// Connections that are open at once
+    #[arg(long, default_value_t = 256)]
+    pub connections: usize,
+    /// Threads of the load generator
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
+}

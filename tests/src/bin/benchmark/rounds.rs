@@ -1,0 +1,141 @@
+//! One round: the bare server, then clicks, then a postback for each of some of these clicks; and what was stored.
+
+use std::collections::VecDeque;
+
+use crate::{
+    options::Options,
+    sales::Sales,
+    setting::{Setting, host},
+    wrk::{Repeat, Run, Wrk},
+};
+
+/// Postbacks are prepared for so many times as many as the fastest round has sent: they must not run out.
+const MARGIN: f64 = 1.5;
+/// Length of the load that warms up, in seconds.
+const WARM_UP_SECONDS: u64 = 2;
+
+/// Load on the server, and what it left behind.
+#[derive(Clone, Debug, Default)]
+pub struct Measured {
+    /// The load.
+    pub run: Run,
+    /// Rows that it added to the database.
+    pub stored: u64,
+    /// Processor time of server and database, in milliseconds, with all that the load has caused.
+    pub cpu_ms: u64,
+}
+
+impl Measured {
+    /// True if every good answer has its row, each row has an answer, and nothing else came.
+    pub fn is_sound(&self) -> bool {
+        self.run.failures() == 0 && self.run.good() == self.stored && self.stored > 0
+    }
+
+    /// Processor time of one row.
+    pub fn cpu_ms_each(&self) -> f64 {
+        self.cpu_ms as f64 / self.stored as f64
+    }
+}
+
+/// One round.
+pub struct Round {
+    /// The bare server.
+    pub bare: Run,
+    /// Clicks.
+    pub clicks: Measured,
+    /// Postbacks.
+    pub postbacks: Measured,
+}
+
+/// Runs rounds.
+pub struct Rounds {
+    setting: Setting,
+    wrk: Wrk,
+    sales: Sales,
+    /// Stored clicks of people that no sale was reported for.
+    unsold: VecDeque<[u8; 16]>,
+    /// The last click that is known here.
+    newest: [u8; 16],
+    /// Postbacks a second, of the fastest round.
+    fastest: f64,
+    seconds: u64,
+    /// Everything that was measured outside of rounds: warming up, and clicks to be sold.
+    pub beside: Vec<Measured>,
+}
+
+impl Rounds {
+    /// Warms everything up.
+    pub async fn start(setting: Setting, options: &Options) -> Self {
+        let wrk = Wrk::new(setting.database.folder.path(), options);
+        let sales = Sales::of(&setting.acme, &setting.database);
+        let (unsold, newest, seconds) = (VecDeque::new(), [0; 16], options.seconds);
+        let mut rounds =
+            Self { setting, wrk, sales, unsold, newest, fastest: 0.0, seconds, beside: Vec::new() };
+        rounds
+            .wrk
+            .drive_for(WARM_UP_SECONDS, &rounds.setting.bare.base_url, &rounds.setting.clicks, Repeat::Cycle)
+            .await;
+        let clicks = rounds.clicks(WARM_UP_SECONDS).await;
+        let postbacks = rounds.postbacks(WARM_UP_SECONDS).await;
+        rounds.beside.extend([clicks, postbacks]);
+        rounds
+    }
+
+    /// Runs a round.
+    pub async fn run(&mut self) -> Round {
+        let bare = self.wrk.drive(&self.setting.bare.base_url, &self.setting.clicks, Repeat::Cycle).await;
+        let clicks = self.clicks(self.seconds).await;
+        while (self.unsold.len() as f64) < self.wanted() {
+            let more = self.clicks(self.seconds).await;
+            self.beside.push(more);
+        }
+        let postbacks = self.postbacks(self.seconds).await;
+        Round { bare, clicks, postbacks }
+    }
+
+    /// Ends the load; the setting goes on.
+    pub fn end(self) -> Setting {
+        self.setting
+    }
+
+    fn wanted(&self) -> f64 {
+        self.fastest * self.seconds as f64 * MARGIN
+    }
+
+    async fn clicks(&mut self, seconds: u64) -> Measured {
+        let (setting, before) = (&self.setting, self.setting.count("clicks").await);
+        let cpu_before = setting.processes.cpu_ms();
+        let run = self.wrk.drive_for(seconds, &setting.server.base_url, &setting.clicks, Repeat::Cycle).await;
+        setting.settle().await;
+        let cpu_ms = setting.processes.cpu_ms() - cpu_before;
+        let stored = setting.count("clicks").await - before;
+        self.find_unsold().await;
+        Measured { run, stored, cpu_ms }
+    }
+
+    async fn find_unsold(&mut self) {
+        let after = self.setting.database.db_literal(&self.newest);
+        let people = format!("SELECT id FROM clicks WHERE class = 'human' AND id > {after} ORDER BY id");
+        let ids = self.setting.database.db_ids(&people).await;
+        self.newest = ids.last().copied().unwrap_or(self.newest);
+        self.unsold.extend(ids);
+    }
+
+    async fn postbacks(&mut self, seconds: u64) -> Measured {
+        let setting = &self.setting;
+        let before = setting.count("conversions").await;
+        let (base_url, prepared) = (&setting.server.base_url, self.unsold.len());
+        let requests = self.sales.requests(host(base_url), self.unsold.iter().copied());
+        let cpu_before = setting.processes.cpu_ms();
+        let run = self.wrk.drive_for(seconds, base_url, &requests, Repeat::Never).await;
+        setting.settle().await;
+        let cpu_ms = setting.processes.cpu_ms() - cpu_before;
+        let stored = setting.count("conversions").await - before;
+        if run.sent as usize == prepared {
+            println!("note: the postbacks ran out after {:.1} s; the rate is over that time", run.seconds);
+        }
+        self.unsold.drain(..run.sent as usize);
+        self.fastest = self.fastest.max(run.rate());
+        Measured { run, stored, cpu_ms }
+    }
+}
