@@ -85,7 +85,7 @@ impl Rounds {
     pub async fn run(&mut self) -> Round {
         let bare = self.wrk.drive(&self.setting.bare.base_url, &self.setting.clicks, Repeat::Cycle).await;
         let clicks = self.clicks(self.seconds).await;
-        while (self.unsold.len() as f64) < self.wanted() {
+        while self.unsold.len() < self.wanted() {
             let more = self.clicks(self.seconds).await;
             self.beside.push(more);
         }
@@ -98,8 +98,14 @@ impl Rounds {
         self.setting
     }
 
-    fn wanted(&self) -> f64 {
-        self.fastest * self.seconds as f64 * MARGIN
+    /// Postbacks that a round may need.
+    fn wanted(&self) -> usize {
+        (self.fastest * self.seconds as f64 * MARGIN) as usize
+    }
+
+    /// Postbacks to prepare: as many as a round may need, or all when no round has said yet how many that is.
+    fn prepared(&self) -> usize {
+        if self.fastest > 0.0 { self.unsold.len().min(self.wanted()) } else { self.unsold.len() }
     }
 
     async fn clicks(&mut self, seconds: u64) -> Measured {
@@ -124,8 +130,9 @@ impl Rounds {
     async fn postbacks(&mut self, seconds: u64) -> Measured {
         let setting = &self.setting;
         let before = setting.count("conversions").await;
-        let (base_url, prepared) = (&setting.server.base_url, self.unsold.len());
-        let requests = self.sales.requests(host(base_url), self.unsold.iter().copied());
+        let (base_url, prepared) = (&setting.server.base_url, self.prepared());
+        let clicks = self.unsold.iter().copied().take(prepared);
+        let requests = self.sales.requests(host(base_url), clicks);
         let cpu_before = setting.processes.cpu_ms();
         let run = self.wrk.drive_for(seconds, base_url, &requests, Repeat::Never).await;
         setting.settle().await;
