@@ -13,7 +13,7 @@ use crate::domain::{
 };
 
 /// One received postback. The ids it may need are made beforehand, so that nothing below draws chance.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Received {
     /// Whose key signed it.
     pub scope: PartnerScope,
