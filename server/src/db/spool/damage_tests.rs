@@ -240,13 +240,17 @@ fn what_an_interrupted_recovery_left_is_cleared_away() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("spool.db");
     put(&path, &sound());
-    for suffix in [".new", ".salvage", ".salvage-wal", "-shm"] {
+    for suffix in [".new", ".new-journal", ".salvage", ".salvage-wal", "-shm"] {
         fs::write(beside(&path, suffix), b"half").unwrap();
     }
     let (store, recovery) = Store::open(&path, LIMIT, NOW).unwrap();
     assert_eq!(recovery, Recovery { kept: u64::from(ENTRIES), ..Recovery::default() });
     drop(store);
-    assert!(![".new", ".salvage", ".salvage-wal"].iter().any(|suffix| beside(&path, suffix).exists()));
+    assert!(
+        ![".new", ".new-journal", ".salvage", ".salvage-wal"]
+            .iter()
+            .any(|suffix| beside(&path, suffix).exists())
+    );
 }
 
 #[test]

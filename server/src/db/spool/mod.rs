@@ -152,6 +152,12 @@ impl Spool {
         self.run(move |store| store.remove(up_to)).await
     }
 
+    /// Moves entries to the table `quarantine` of the file, where they stay: those that the database refuses each time,
+    /// and that would block all others.
+    pub async fn quarantine(&self, seqs: Vec<i64>) -> Result<()> {
+        self.run(move |store| store.quarantine(&seqs)).await
+    }
+
     /// Opens the file anew, as at a start, and keeps what can be read.
     pub async fn recover(&self, now: Timestamp) -> Result<Recovery> {
         self.run(move |store| store.recover(now)).await

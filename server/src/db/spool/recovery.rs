@@ -14,6 +14,8 @@ use super::{
 };
 use crate::domain::time::Timestamp;
 
+/// What SQLite keeps beside a file. Left behind, it would be applied to the next file of the same name.
+const SIDES: [&str; 3] = ["-wal", "-shm", "-journal"];
 /// What is being made: a fresh file, and the copy of a damaged one.
 const NEW: &str = ".new";
 const COPY: &str = ".salvage";
@@ -58,13 +60,14 @@ pub(super) fn open_or_make(path: &Path, removed: i64) -> Result<File> {
 
 /// Deletes the file, journal first: a file without its journal is older, a journal without its file looks like damage.
 pub(super) fn delete(path: &Path) -> io::Result<()> {
-    ["-wal", "-shm", ""].iter().try_for_each(|suffix| delete_if_there(&beside(path, suffix)))
+    SIDES.iter().chain(&[""]).try_for_each(|suffix| delete_if_there(&beside(path, suffix)))
 }
 
-/// Makes an empty file, under another name first: a file that is there is always whole.
+/// Makes an empty file where there is none, under another name first: a file that is there is always whole.
 fn make(path: &Path, removed: i64) -> Result<()> {
     let fresh = beside(path, NEW);
     make_at(&fresh)?.set_removed(removed)?;
+    delete(path).map_err(storage)?;
     put_in_place(&fresh, path).map_err(storage)
 }
 
@@ -176,13 +179,13 @@ fn copy_damaged(path: &Path, copy: &Path, fresh: &Path) -> io::Result<()> {
 /// would be applied to the fresh one.
 fn set_aside(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
     let aside = aside(path, now);
-    for suffix in ["", "-wal", "-shm"] {
+    for suffix in SIDES.iter().chain(&[""]) {
         let (old, new) = (beside(path, suffix), beside(&aside, suffix));
         if old.exists() {
             fs::hard_link(&old, &new).or_else(|_| fs::copy(&old, &new).map(drop))?;
         }
     }
-    ["-wal", "-shm"].iter().try_for_each(|suffix| delete_if_there(&beside(path, suffix)))?;
+    SIDES.iter().try_for_each(|suffix| delete_if_there(&beside(path, suffix)))?;
     Ok(aside)
 }
 
@@ -193,7 +196,7 @@ fn aside(path: &Path, now: Timestamp) -> PathBuf {
         1 => beside(path, &format!(".damaged-{stamp}")),
         more => beside(path, &format!(".damaged-{stamp}-{more}")),
     };
-    let is_free = |name: &PathBuf| ["", "-wal", "-shm"].iter().all(|suffix| !beside(name, suffix).exists());
+    let is_free = |name: &PathBuf| SIDES.iter().chain(&[""]).all(|suffix| !beside(name, suffix).exists());
     (1..).map(named).find(is_free).unwrap_or_else(|| named(1))
 }
 

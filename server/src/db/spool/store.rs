@@ -106,10 +106,24 @@ impl Store {
             }
         }
         if !damaged.is_empty() {
-            self.file()?.quarantine(&damaged)?;
-            self.depth = damaged.iter().fold(self.depth, |depth, row| depth.minus(&size(row)));
+            self.put_away(&damaged)?;
         }
         Ok(damaged.len() as u64)
+    }
+
+    /// Moves entries into quarantine; numbers that have none are passed over.
+    pub(super) fn quarantine(&mut self, seqs: &[i64]) -> Result<()> {
+        let taken = self.taken;
+        let file = self.file()?;
+        let waiting = seqs.iter().filter(|seq| **seq > taken);
+        let rows = waiting.filter_map(|seq| file.find(*seq).transpose()).collect::<Result<Vec<_>>>()?;
+        self.put_away(&rows)
+    }
+
+    fn put_away(&mut self, rows: &[Row]) -> Result<()> {
+        self.file()?.quarantine(rows)?;
+        self.depth = rows.iter().fold(self.depth, |depth, row| depth.minus(&size(row)));
+        Ok(())
     }
 
     /// Removes entries up to this one.

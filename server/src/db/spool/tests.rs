@@ -147,6 +147,20 @@ fn an_entry_that_is_damaged_while_it_waits_is_quarantined_and_told() {
 }
 
 #[test]
+fn an_entry_that_blocks_the_others_can_be_put_away() {
+    let (_folder, path) = folder();
+    let mut store = open(&path);
+    store.append(&entries(0..10)).unwrap();
+    store.remove(2).unwrap();
+    store.quarantine(&[1, 4, 5, 99]).unwrap();
+    let kept = [entries(2..3), entries(5..10)].concat();
+    assert_eq!(store.depth(), depth_of(&kept));
+    assert_eq!(entries_of(store.oldest(20).unwrap()), kept);
+    drop(store);
+    assert_eq!(entries_of(open(&path).oldest(20).unwrap()), kept);
+}
+
+#[test]
 fn the_file_is_small_again_when_it_is_empty() {
     for quarantined in ["0", "7"] {
         let (_folder, path) = folder();
