@@ -10,6 +10,7 @@ pub mod received;
 pub mod rows;
 pub mod schema;
 pub mod scope;
+pub mod spool;
 pub mod sql_types;
 pub mod sqlite;
 

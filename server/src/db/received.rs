@@ -39,7 +39,7 @@ pub struct SetUp {
 }
 
 /// One received postback. The ids it may need are made beforehand, so that nothing below draws chance.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Received {
     /// Whose key signed it.
     pub scope: PartnerScope,

@@ -4,7 +4,7 @@
 pub mod answer;
 pub mod api_key;
 pub mod attribution;
-mod base32;
+pub mod base32;
 mod click_class;
 pub mod click_id;
 pub mod click_parameters;

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// One click.
-#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[derive(Clone, PartialEq, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = schema::clicks, treat_none_as_default_value = false)]
 pub struct Click {
     pub partner_id: PartnerId,

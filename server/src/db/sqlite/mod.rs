@@ -48,7 +48,7 @@ fn open(path: &std::path::Path) -> Result<Conn> {
 }
 
 /// Makes an empty file for its owner alone, unless it is there.
-fn make_private(path: &std::path::Path) -> std::io::Result<()> {
+pub(in crate::db) fn make_private(path: &std::path::Path) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
 }
