@@ -12,7 +12,7 @@
 //! | `acme` | an advertiser with everything that a conversion needs |
 //! | `answer` | what came back |
 //! | `signer` | signatures, made by other code than the server's |
-#![allow(clippy::unwrap_used, reason = "a harness that cannot go on is a failed test")]
+#![expect(clippy::unwrap_used, reason = "a harness that cannot go on is a failed test")]
 
 mod acme;
 mod agency;

@@ -1,5 +1,5 @@
 //! The house is as ARCHITECTURE.md says: who may know whom, and where the clock, chance and the environment are read.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 use std::{
     collections::BTreeSet,

@@ -1,5 +1,5 @@
 //! The server through its public door, on SQLite or, with `TEST_DATABASE_URL`, on PostgreSQL.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 use std::path::Path;
 

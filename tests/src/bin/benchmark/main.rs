@@ -1,8 +1,8 @@
 //! The load benchmark: a bare server, clicks and postbacks in turn, and the rows that are really stored afterwards.
 //! `tests/benchmark` builds and calls it; no test does. Exit code 1 means that something went wrong, 0 that the
 //! figures can be believed.
-#![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop there")]
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop there")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
 use std::process::ExitCode;
 
