@@ -4,6 +4,8 @@
 
 mod batch;
 
+use std::sync::Arc;
+
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -20,7 +22,8 @@ const BATCH: usize = 500;
 /// Writers on PostgreSQL; SQLite has one by nature.
 const POSTGRES_WRITERS: usize = 2;
 
-type Queued<T, R> = (T, oneshot::Sender<Result<R>>);
+type Reply<R> = oneshot::Sender<Result<R>>;
+type Queued<T, R> = (T, Reply<R>);
 
 /// The way in for clicks and postbacks. Cheap to clone; the writers end when the last one is dropped.
 #[derive(Clone)]
@@ -58,13 +61,13 @@ async fn submit<T, R>(queue: &mpsc::Sender<Queued<T, R>>, item: T) -> Result<R> 
     answer.await.map_err(|_| Error::Unavailable("the writer has stopped".into()))?
 }
 
-async fn record_clicks(store: Store, clock: Clock, batch: Vec<Click>) -> Result<Vec<()>> {
+async fn record_clicks(store: Store, clock: Clock, batch: Arc<Vec<Click>>) -> Result<Vec<()>> {
     let count = batch.len();
     db_write!(&store, |queries, conn| {
         queries::record_clicks::record(conn, &batch, || clock.new_id()).map(|()| vec![(); count])
     })
 }
 
-async fn record_postbacks(store: Store, batch: Vec<Incoming>) -> Result<Vec<Answer>> {
+async fn record_postbacks(store: Store, batch: Arc<Vec<Incoming>>) -> Result<Vec<Answer>> {
     db_write!(&store, |queries, conn| queries::record_postbacks::record(conn, &batch))
 }
