@@ -10,8 +10,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     clock::Clock,
-    db::{Store, db_write, received::Incoming, rows::records::Click},
-    domain::answer::Answer,
+    db::{
+        Store, db_write,
+        received::{CappedClick, Incoming, Sighting},
+        rows::records::Click,
+    },
+    domain::{answer::Answer, caps::Admission},
     error::{Error, Result},
 };
 
@@ -25,10 +29,12 @@ const POSTGRES_WRITERS: usize = 2;
 type Reply<R> = oneshot::Sender<Result<R>>;
 type Queued<T, R> = (T, Reply<R>);
 
-/// The way in for clicks and postbacks. Cheap to clone; the writers end when the last one is dropped.
+/// The way in for clicks, impressions and postbacks. Cheap to clone; the writers end when the last one is dropped.
 #[derive(Clone)]
 pub struct Ingest {
     clicks: mpsc::Sender<Queued<Click, ()>>,
+    capped_clicks: mpsc::Sender<Queued<CappedClick, Admission>>,
+    sightings: mpsc::Sender<Queued<Sighting, ()>>,
     postbacks: mpsc::Sender<Queued<Incoming, Answer>>,
 }
 
@@ -37,16 +43,35 @@ impl Ingest {
     pub fn start(store: Store, clock: Clock) -> Self {
         let writers = if matches!(store, Store::Postgres(_)) { POSTGRES_WRITERS } else { 1 };
         let clicks = batch::start(writers, {
-            let (store, clock) = (store.clone(), clock);
+            let (store, clock) = (store.clone(), clock.clone());
             move |batch| record_clicks(store.clone(), clock.clone(), batch)
         });
+        // One writer: it would only wait for another one at the counts.
+        let capped_clicks = batch::start(1, {
+            let (store, clock) = (store.clone(), clock.clone());
+            move |batch| record_capped_clicks(store.clone(), clock.clone(), batch)
+        });
+        let sightings = batch::start(writers, {
+            let (store, clock) = (store.clone(), clock);
+            move |batch| record_sightings(store.clone(), clock.clone(), batch)
+        });
         let postbacks = batch::start(writers, move |batch| record_postbacks(store.clone(), batch));
-        Self { clicks, postbacks }
+        Self { clicks, capped_clicks, sightings, postbacks }
     }
 
     /// Records a click; returns when it is committed.
     pub async fn record_click(&self, click: Click) -> Result<()> {
         submit(&self.clicks, click).await
+    }
+
+    /// Records a click of a person on a campaign with caps; says whether the campaign takes it when it is committed.
+    pub async fn record_capped_click(&self, click: CappedClick) -> Result<Admission> {
+        submit(&self.capped_clicks, click).await
+    }
+
+    /// Records an impression, or that there was no consent; returns when it is committed.
+    pub async fn record_sighting(&self, sighting: Sighting) -> Result<()> {
+        submit(&self.sightings, sighting).await
     }
 
     /// Records a postback; returns its answer when it is committed.
@@ -65,6 +90,23 @@ async fn record_clicks(store: Store, clock: Clock, batch: Arc<Vec<Click>>) -> Re
     let count = batch.len();
     db_write!(&store, |queries, conn| {
         queries::record_clicks::record(conn, &batch, || clock.new_id()).map(|()| vec![(); count])
+    })
+}
+
+async fn record_capped_clicks(
+    store: Store,
+    clock: Clock,
+    batch: Arc<Vec<CappedClick>>,
+) -> Result<Vec<Admission>> {
+    db_write!(&store, |queries, conn| {
+        queries::record_capped_clicks::record(conn, &batch, || clock.new_id())
+    })
+}
+
+async fn record_sightings(store: Store, clock: Clock, batch: Arc<Vec<Sighting>>) -> Result<Vec<()>> {
+    let count = batch.len();
+    db_write!(&store, |queries, conn| {
+        queries::record_sightings::record(conn, &batch, || clock.new_id()).map(|()| vec![(); count])
     })
 }
 

@@ -4,20 +4,33 @@
 use std::path::Path;
 
 mod attribution;
+mod caps;
+mod click_cases;
+mod click_parameters;
 mod clicks;
+mod consent;
+mod geo;
 mod geo_file;
+mod hostile_clicks;
 mod https;
+mod impressions;
 mod journey;
 mod lists;
+mod macros;
+mod partner;
 mod postback_forms;
+mod preview;
 mod program;
 mod restarts;
 mod set_up;
 mod signatures;
 mod storms;
 mod tables;
+mod targeting;
 mod tenants;
+mod told_clicks;
 mod verify;
+mod view_through;
 
 /// The server's program.
 fn tallyback() -> &'static Path {
