@@ -4,13 +4,16 @@
 
 mod batch;
 
+use std::sync::Arc;
+
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     clock::Clock,
     db::{Store, db_write, received::Incoming, rows::records::Click},
-    domain::answer::Answer,
+    domain::{answer::Answer, visitor::ClickClass},
     error::{Error, Result},
+    metrics::{Metrics, Waiting},
 };
 
 /// Most requests that wait; beyond it the server sheds.
@@ -31,13 +34,16 @@ pub struct Ingest {
 
 impl Ingest {
     /// Starts the writers on the current runtime.
-    pub fn start(store: Store, clock: Clock) -> Self {
+    pub fn start(store: Store, clock: Clock, metrics: Arc<Metrics>) -> Self {
         let writers = if matches!(store, Store::Postgres(_)) { POSTGRES_WRITERS } else { 1 };
         let clicks = batch::start(writers, {
-            let (store, clock) = (store.clone(), clock);
-            move |batch| record_clicks(store.clone(), clock.clone(), batch)
+            let (store, clock, metrics) = (store.clone(), clock, metrics.clone());
+            move |batch| measured_clicks(metrics.clone(), store.clone(), clock.clone(), batch)
         });
-        let postbacks = batch::start(writers, move |batch| record_postbacks(store.clone(), batch));
+        let postbacks = batch::start(writers, move |batch| {
+            let (store, metrics) = (store.clone(), metrics.clone());
+            async move { metrics.postback_batches.measure(batch.len(), record_postbacks(store, batch)).await }
+        });
         Self { clicks, postbacks }
     }
 
@@ -50,12 +56,31 @@ impl Ingest {
     pub async fn record_postback(&self, incoming: Incoming) -> Result<Answer> {
         submit(&self.postbacks, incoming).await
     }
+
+    /// How many wait for a writer, now.
+    pub fn waiting(&self) -> Waiting {
+        let depth = |capacity: usize| QUEUE - capacity;
+        Waiting { clicks: depth(self.clicks.capacity()), postbacks: depth(self.postbacks.capacity()) }
+    }
 }
 
 async fn submit<T, R>(queue: &mpsc::Sender<Queued<T, R>>, item: T) -> Result<R> {
     let (reply, answer) = oneshot::channel();
     queue.try_send((item, reply)).map_err(|_| Error::Unavailable("the queue is full".into()))?;
     answer.await.map_err(|_| Error::Unavailable("the writer has stopped".into()))?
+}
+
+async fn measured_clicks(
+    metrics: Arc<Metrics>,
+    store: Store,
+    clock: Clock,
+    batch: Vec<Click>,
+) -> Result<Vec<()>> {
+    let of_class = |class| batch.iter().filter(|click| click.class == class).count() as u64;
+    let by_class: Vec<_> = ClickClass::ALL.iter().map(|class| (*class, of_class(*class))).collect();
+    let recorded = metrics.click_batches.measure(batch.len(), record_clicks(store, clock, batch)).await?;
+    by_class.into_iter().for_each(|(class, clicks)| metrics.count_clicks(class, clicks));
+    Ok(recorded)
 }
 
 async fn record_clicks(store: Store, clock: Clock, batch: Vec<Click>) -> Result<Vec<()>> {

@@ -71,6 +71,11 @@ fn unavailable(error: &crate::error::Error) -> HttpResponse {
     pages::unavailable()
 }
 
+/// What a visitor gets who does not come in.
+pub fn no_room() -> HttpResponse {
+    pages::unavailable()
+}
+
 fn redirect(location: Option<String>) -> HttpResponse {
     let Some(location) = location else { return pages::gone() };
     HttpResponse::Found()
