@@ -65,6 +65,7 @@ pub struct App {
     /// The certificate, for reading it again.
     pub certificate: Option<Arc<Certificate>>,
     server: Server,
+    metrics_server: Option<Server>,
     is_stopping: Arc<AtomicBool>,
 }
 
@@ -85,7 +86,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
     let secure =
         config.tls.as_ref().map(|tls| bind("TALLYBACK_TLS_LISTEN (--tls-listen)", tls.listen)).transpose()?;
     let told = config.metrics.map(|address| bind("TALLYBACK_METRICS (--metrics)", address)).transpose()?;
-    let files = rlimit::increase_nofile_limit(u64::MAX)?;
+    let files = raise_open_files();
     let store = open_store(&config, &clock).await?;
     let (http, https) = (local_address(&plain)?, local_address(&secure)?);
     let public_url = config.public_url.clone().unwrap_or_else(|| usual_public_url(http, https));
@@ -104,9 +105,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
     let metrics = Arc::new(Metrics::default());
     let ingest = Ingest::start(store.clone(), clock.clone(), metrics.clone());
     let metrics_address = local_address(&told)?;
-    if let Some(listener) = told {
-        tokio::spawn(serve_metrics(listener, metrics.clone(), ingest.clone())?);
-    }
+    let told = told.map(|listener| serve_metrics(listener, metrics.clone(), ingest.clone())).transpose()?;
     let state = State {
         is_stopping: is_stopping.clone(),
         cache,
@@ -123,7 +122,17 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
     };
     let listeners = Listeners { plain, secure: secure.zip(certificate.clone()) };
     let server = serve(state, config.workers, files, listeners)?;
-    Ok(App { http, https, metrics: metrics_address, public_url, store, certificate, server, is_stopping })
+    Ok(App {
+        http,
+        https,
+        metrics: metrics_address,
+        public_url,
+        store,
+        certificate,
+        server,
+        metrics_server: told,
+        is_stopping,
+    })
 }
 
 impl App {
@@ -138,8 +147,26 @@ impl App {
             tokio::time::sleep(notice.0).await;
             handle.stop(true).await;
         });
-        self.server.await
+        let metrics = self.metrics_server.map(|server| {
+            let handle = server.handle();
+            tokio::spawn(server);
+            handle
+        });
+        let outcome = self.server.await;
+        if let Some(metrics) = metrics {
+            metrics.stop(false).await;
+        }
+        outcome
     }
+}
+
+/// Lets this process open as many files as the system allows it, and says how many that is: each connection needs two.
+pub fn raise_open_files() -> u64 {
+    const USUAL: u64 = 1_024;
+    rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the number of open files stays as it is");
+        rlimit::Resource::NOFILE.get_soft().unwrap_or(USUAL)
+    })
 }
 
 /// Opens the database, brings its tables up to date, and makes sure that it was made with our master key.

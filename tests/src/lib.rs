@@ -11,6 +11,7 @@
 //! | `agency` | a partner and its API key |
 //! | `acme` | an advertiser with everything that a conversion needs |
 //! | `answer` | what came back |
+//! | `raw` | bytes on a connection |
 //! | `signer` | signatures, made by other code than the server's |
 #![expect(clippy::unwrap_used, reason = "a harness that cannot go on is a failed test")]
 
@@ -20,6 +21,7 @@ mod answer;
 mod app;
 mod database;
 mod process;
+mod raw;
 mod signer;
 
 pub use acme::{Acme, now, signer};
@@ -28,6 +30,7 @@ pub use answer::{Answer, Visit, client, parameter, visit, with_parameter};
 pub use app::TestApp;
 pub use database::TestDatabase;
 pub use process::{Ended, Process, run};
+pub use raw::Raw;
 pub use signer::Signer;
 
 /// A browser, as it names itself.
