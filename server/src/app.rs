@@ -24,7 +24,7 @@ use crate::{
     http::{
         State,
         door::Door,
-        metrics::serve as serve_metrics,
+        metrics::{Sources, serve as serve_metrics},
         server::{Listeners, serve},
     },
     ingest::Ingest,
@@ -105,13 +105,15 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
     let metrics = Arc::new(Metrics::default());
     let ingest = Ingest::start(store.clone(), clock.clone(), metrics.clone());
     let metrics_address = local_address(&told)?;
-    let told = told.map(|listener| serve_metrics(listener, metrics.clone(), ingest.clone())).transpose()?;
+    let door = Arc::new(Door::new(config.limits, metrics.clone()));
+    let sources = Sources { metrics: metrics.clone(), ingest: ingest.clone(), door: door.clone() };
+    let told = told.map(|listener| serve_metrics(listener, sources)).transpose()?;
     let state = State {
         is_stopping: is_stopping.clone(),
         cache,
         store: store.clone().for_management(),
         whole_store: store.clone(),
-        door: Arc::new(Door::new(config.limits, metrics.clone())),
+        door,
         metrics,
         ingest,
         clock,

@@ -12,7 +12,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use crate::domain::{code::Code, visitor::ClickClass};
 
 mod exposition;
-pub use exposition::{MEDIA_TYPE, Waiting};
+pub use exposition::{MEDIA_TYPE, Now};
 
 /// The statuses that HTTP has: 100 to 599.
 const STATUSES: usize = 500;

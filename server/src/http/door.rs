@@ -62,6 +62,11 @@ impl Door {
         has_room.then_some(inside)
     }
 
+    /// Clicks, postbacks and other requests that are in, now.
+    pub fn in_flight(&self) -> [usize; 3] {
+        [&self.clicks, &self.postbacks, &self.others].map(|count| count.load(Ordering::Relaxed))
+    }
+
     fn of(&self, purpose: Purpose) -> Option<&AtomicUsize> {
         match purpose {
             Purpose::Click => Some(&self.clicks),

@@ -13,7 +13,7 @@ use crate::{
     db::{Store, db_write, received::Incoming, rows::records::Click},
     domain::{answer::Answer, visitor::ClickClass},
     error::{Error, Result},
-    metrics::{Metrics, Waiting},
+    metrics::Metrics,
 };
 
 /// Most requests that wait; beyond it the server sheds.
@@ -57,10 +57,9 @@ impl Ingest {
         submit(&self.postbacks, incoming).await
     }
 
-    /// How many wait for a writer, now.
-    pub fn waiting(&self) -> Waiting {
-        let depth = |capacity: usize| QUEUE - capacity;
-        Waiting { clicks: depth(self.clicks.capacity()), postbacks: depth(self.postbacks.capacity()) }
+    /// How many clicks and how many postbacks wait for a writer, now.
+    pub fn waiting(&self) -> [usize; 2] {
+        [self.clicks.capacity(), self.postbacks.capacity()].map(|free| QUEUE - free)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     fmt::{self, Error},
+    iter::zip,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -21,20 +22,20 @@ use crate::domain::{code::Code, visitor::ClickClass};
 /// What the text is.
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Requests that wait for a writer, now.
+/// How many there are at this moment.
 #[derive(Clone, Copy, Debug)]
-pub struct Waiting {
-    /// Clicks.
-    pub clicks: usize,
-    /// Postbacks.
-    pub postbacks: usize,
+pub struct Now {
+    /// Clicks and postbacks that wait for a writer.
+    pub waiting: [usize; 2],
+    /// Clicks, postbacks and other requests that are under way.
+    pub in_flight: [usize; 3],
 }
 
 impl Metrics {
     /// The text.
-    pub fn text(self: &Arc<Self>, waiting: Waiting) -> Result<String, fmt::Error> {
+    pub fn text(self: &Arc<Self>, now: Now) -> Result<String, fmt::Error> {
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(Scrape { metrics: self.clone(), waiting }));
+        registry.register_collector(Box::new(Scrape { metrics: self.clone(), now }));
         let mut text = String::new();
         encode(&mut text, &registry)?;
         Ok(text)
@@ -45,7 +46,7 @@ impl Metrics {
 #[derive(Debug)]
 struct Scrape {
     metrics: Arc<Metrics>,
-    waiting: Waiting,
+    now: Now,
 }
 
 impl Collector for Scrape {
@@ -60,9 +61,10 @@ impl Collector for Scrape {
         counter(to, "tallyback_requests_shed", "Requests turned away with 503 at the door", metrics.shed())?;
         counter(to, "tallyback_clicks", "Clicks stored, by class", metrics.clicks())?;
         counter(to, "tallyback_postbacks", "Postbacks answered, by code", metrics.postbacks())?;
-        let Waiting { clicks, postbacks } = self.waiting;
-        let waiting = [([("kind", "click")], clicks), ([("kind", "postback")], postbacks)];
-        gauge(to, "tallyback_queue_requests", "Requests that wait for a writer", waiting)?;
+        let Now { waiting, in_flight } = self.now;
+        let kinds = ["click", "postback", "other"].map(|kind| [("kind", kind)]);
+        gauge(to, "tallyback_queue_requests", "Requests that wait for a writer", zip(kinds, waiting))?;
+        gauge(to, "tallyback_in_flight_requests", "Requests under way", zip(kinds, in_flight))?;
         let batches = [("click", &metrics.click_batches), ("postback", &metrics.postback_batches)];
         histogram(to, "tallyback_batch_requests", "Requests committed together", batches, |b| &b.size)?;
         histogram(to, "tallyback_commit_seconds", "Time to commit a batch", batches, |b| &b.seconds)?;

@@ -38,6 +38,7 @@ async fn what_was_done_is_told_in_figures() {
         ("tallyback_requests_shed_total{purpose=\"click\"}", 0.0),
         ("tallyback_queue_requests{kind=\"click\"}", 0.0),
         ("tallyback_queue_requests{kind=\"postback\"}", 0.0),
+        ("tallyback_in_flight_requests{kind=\"other\"}", 0.0),
         ("tallyback_batch_requests_sum{kind=\"click\"}", 4.0),
         ("tallyback_batch_requests_sum{kind=\"postback\"}", 3.0),
         ("tallyback_batch_requests_bucket{le=\"500.0\",kind=\"postback\"}", 3.0),

@@ -1,10 +1,12 @@
 //! Too much at once: who is turned away, how, and that the others are served.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tallyback_server::{clock::Clock, config::Limits};
 use tallyback_tests::{Acme, Answer, Raw, TestApp, client};
-use tokio::task::yield_now;
+use tokio::time::sleep;
 
 const AT_ONCE: usize = 100;
 const MOST_STORMS: usize = 20;
@@ -51,14 +53,21 @@ async fn clicks_beyond_the_bound_are_turned_away_and_the_others_are_stored() {
     }
 }
 
-/// Requests that are under way until somebody sends the rest of their bodies.
-async fn waiting(app: &TestApp, head: &str, requests: usize) -> Vec<Raw> {
+/// Requests that are in until somebody sends the rest of their bodies.
+async fn waiting(app: &TestApp, head: &str, kind: &str, requests: usize) -> Vec<Raw> {
     let head = format!("{head}host: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{{");
     let mut waiting = Vec::new();
     for _ in 0..requests {
         waiting.push(Raw::sending(&app.base_url, &head).await);
     }
-    waiting
+    let metric = format!("tallyback_in_flight_requests{{kind=\"{kind}\"}}");
+    for _ in 0..200 {
+        if app.metric(&metric).await == requests as f64 {
+            return waiting;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    panic!("they did not come in");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,14 +76,8 @@ async fn postbacks_beyond_the_bound_are_turned_away_unread() {
     let acme = app.acme().await;
     let click_id = acme.click().await;
     let sale = |order: &str| json!({"goal": "purchase", "click_id": click_id, "order_id": order, "amount": "1", "currency": "EUR"});
-    let mut waiting = waiting(&app, "POST /v1/conversions HTTP/1.1\r\n", 2).await;
-    let turned_away = loop {
-        let answer = acme.report(sale("A-1")).await;
-        if answer.status == 503 {
-            break answer;
-        }
-        yield_now().await;
-    };
+    let mut waiting = waiting(&app, "POST /v1/conversions HTTP/1.1\r\n", "postback", 2).await;
+    let turned_away = acme.report(sale("A-1")).await;
     assert_eq!((turned_away.header("retry-after"), turned_away.header("connection")), (Some("1"), None));
     let problem = turned_away.refused(503, "unavailable");
     assert_eq!((&problem["result"], &problem["retry"]), (&json!("rejected"), &json!("yes")));
@@ -104,14 +107,8 @@ async fn the_rest_api_is_turned_away_before_clicks_and_postbacks() {
     let acme = app.acme().await;
     let key = &acme.agency.api_key;
     let head = format!("POST /v1/publishers HTTP/1.1\r\nauthorization: Bearer {key}\r\n");
-    let mut waiting = waiting(&app, &head, 2).await;
-    let turned_away = loop {
-        let answer = acme.agency.get("/v1/campaigns").await;
-        if answer.status == 503 {
-            break answer;
-        }
-        yield_now().await;
-    };
+    let mut waiting = waiting(&app, &head, "other", 2).await;
+    let turned_away = acme.agency.get("/v1/campaigns").await;
     assert_eq!(turned_away.header("retry-after"), Some("1"));
     turned_away.refused(503, "unavailable");
     Answer::to(client().get(format!("{}/docs", app.base_url))).await.refused(503, "unavailable");
