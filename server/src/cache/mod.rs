@@ -18,6 +18,7 @@ use crate::{
         ids::{AdvertiserId, CreativeId, KeyId, PartnerId, PublisherId, Reference},
         link_name::LinkName,
         master_key::MasterKey,
+        redirect::Pages,
         setup::Status,
         signature::SigningSecret,
     },
@@ -28,8 +29,20 @@ use crate::{
 pub struct KnownRoute {
     /// The link, its campaign, its advertiser, its partner.
     pub route: Route,
+    /// Its pages.
+    pub pages: Pages,
     /// The key of the partner's click ids.
     pub click_ids: ClickIdKey,
+}
+
+impl KnownRoute {
+    fn new(route: Route, master_key: &MasterKey) -> Self {
+        let Route { link, campaign, advertiser, .. } = &route;
+        let landing_url = link.landing_url.as_deref().unwrap_or(&campaign.landing_url);
+        let fallbacks = [&link.fallback_url, &campaign.fallback_url, &advertiser.fallback_url];
+        let pages = Pages::compile(landing_url, fallbacks.map(Option::as_deref));
+        Self { pages, click_ids: ClickIdKey::derive(master_key, route.scope.id()), route }
+    }
 }
 
 /// A signing key, ready to check signatures.
@@ -95,10 +108,7 @@ impl Cache {
     pub async fn route(&self, name: LinkName) -> Result<Option<Arc<KnownRoute>>> {
         self.look_up(&self.0.routes, name, async {
             let route = db_read!(&self.0.store, |queries, conn| queries::links::route(conn, name))?;
-            Ok(route.map(|route| {
-                let partner = route.scope.id();
-                (partner, KnownRoute { click_ids: ClickIdKey::derive(&self.0.master_key, partner), route })
-            }))
+            Ok(route.map(|route| (route.scope.id(), KnownRoute::new(route, &self.0.master_key))))
         })
         .await
     }
