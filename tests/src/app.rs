@@ -1,6 +1,6 @@
 //! The server in this process.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tallyback_server::{
     app::{self, Notice},
@@ -10,7 +10,7 @@ use tallyback_server::{
     domain::{master_key::MasterKey, text::Name, time::Timestamp},
     operator,
 };
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{sync::oneshot, task::JoinHandle, time::sleep};
 
 use crate::{Acme, Agency, TestDatabase, client};
 
@@ -95,6 +95,17 @@ impl TestApp {
         let told = client().get(&self.metrics_url).send().await.unwrap().text().await.unwrap();
         let line = told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.map_or(0.0, |value| value.parse().unwrap())
+    }
+
+    /// Waits until a metric has a value.
+    pub async fn metric_is(&self, name: &str, value: usize) {
+        for _ in 0..400 {
+            if self.metric(name).await == value as f64 {
+                return;
+            }
+            sleep(Duration::from_millis(25)).await;
+        }
+        panic!("{name} is {} and not {value}", self.metric(name).await);
     }
 
     /// Stops as the operator would, and hands the database back.

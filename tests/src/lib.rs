@@ -30,7 +30,7 @@ pub use acme::{Acme, now, signer};
 pub use agency::Agency;
 pub use answer::{Answer, Visit, client, parameter, visit, with_parameter};
 pub use app::TestApp;
-pub use database::TestDatabase;
+pub use database::{Held, TestDatabase};
 pub use kills::{Acknowledged, Tally, kill_under_load, texts};
 pub use process::{Ended, Process, run};
 pub use raw::Raw;

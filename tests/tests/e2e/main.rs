@@ -14,6 +14,7 @@ mod metrics;
 mod overload;
 mod postback_forms;
 mod program;
+mod replay;
 mod restarts;
 mod set_up;
 mod signatures;

@@ -1,12 +1,9 @@
 //! Too much at once: who is turned away, how, and that the others are served.
 
-use std::time::Duration;
-
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tallyback_server::{clock::Clock, config::Limits};
 use tallyback_tests::{Acme, Answer, Raw, TestApp, client};
-use tokio::time::sleep;
 
 const AT_ONCE: usize = 100;
 const MOST_STORMS: usize = 20;
@@ -61,13 +58,8 @@ async fn waiting(app: &TestApp, head: &str, kind: &str, requests: usize) -> Vec<
         waiting.push(Raw::sending(&app.base_url, &head).await);
     }
     let metric = format!("tallyback_in_flight_requests{{kind=\"{kind}\"}}");
-    for _ in 0..200 {
-        if app.metric(&metric).await == requests as f64 {
-            return waiting;
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-    panic!("they did not come in");
+    app.metric_is(&metric, requests).await;
+    waiting
 }
 
 #[tokio::test(flavor = "multi_thread")]
