@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use actix_web::{
@@ -18,6 +19,7 @@ use actix_web::{
     middleware::Next,
     web::Data,
 };
+use tokio::time::sleep;
 
 use super::{State, body, connections::Connection, track};
 use crate::{
@@ -25,6 +27,13 @@ use crate::{
     domain::{code::Code, refusal::Refusal},
     metrics::{Metrics, Purpose},
 };
+
+/// How many are turned away in a second, while there are not more than wait for it in the longest time.
+const LEAVING_PER_SECOND: f64 = 4_000.0;
+/// How long somebody waits at most to be turned away.
+const LONGEST_LEAVE: Duration = Duration::from_secs(1);
+/// What the timer can tell from nothing.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(2);
 
 /// Counts who is in.
 pub struct Door {
@@ -34,6 +43,7 @@ pub struct Door {
     clicks: AtomicUsize,
     postbacks: AtomicUsize,
     others: AtomicUsize,
+    leaving: AtomicUsize,
     metrics: Arc<Metrics>,
 }
 
@@ -41,7 +51,15 @@ impl Door {
     /// A door with nobody inside.
     pub fn new(limits: Limits, metrics: Arc<Metrics>) -> Self {
         let nobody = AtomicUsize::default;
-        Self { limits, total: nobody(), clicks: nobody(), postbacks: nobody(), others: nobody(), metrics }
+        Self {
+            limits,
+            total: nobody(),
+            clicks: nobody(),
+            postbacks: nobody(),
+            others: nobody(),
+            leaving: nobody(),
+            metrics,
+        }
     }
 
     /// Lets a request in, if there is room. Those who look after the server always find some.
@@ -65,6 +83,19 @@ impl Door {
     /// Clicks, postbacks and other requests that are in, now.
     pub fn in_flight(&self) -> [usize; 3] {
         [&self.clicks, &self.postbacks, &self.others].map(|count| count.load(Ordering::Relaxed))
+    }
+
+    /// Lets those who are turned away go one after the other. An answer of 503 costs a good part of what a stored
+    /// click costs: given to all of a storm at once, and again when they come back, it would leave no time for those
+    /// who are in.
+    async fn leave(self: &Arc<Self>) {
+        let leaving = Leaving(self.clone());
+        let before = self.leaving.fetch_add(1, Ordering::Relaxed);
+        let wait = Duration::from_secs_f64(before as f64 / LEAVING_PER_SECOND).min(LONGEST_LEAVE);
+        if wait >= SHORTEST_SLEEP {
+            sleep(wait).await;
+        }
+        drop(leaving);
     }
 
     fn of(&self, purpose: Purpose) -> Option<&AtomicUsize> {
@@ -92,6 +123,15 @@ impl Drop for Inside {
     }
 }
 
+/// Somebody who has been turned away and is still here, until it is dropped.
+struct Leaving(Arc<Door>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.leaving.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Checks a request's head, finds room for it or turns it away, and counts its answer.
 pub async fn pass_the_door(
     mut request: ServiceRequest,
@@ -107,6 +147,7 @@ pub async fn pass_the_door(
         (Err(refusal), _) => Some(crate::error::Error::from(refusal).error_response()),
         (Ok(()), None) => {
             door.metrics.count_shed(purpose);
+            door.leave().await;
             Some(no_room(purpose, request.query_string()))
         }
         (Ok(()), Some(_)) => None,

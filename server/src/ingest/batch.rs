@@ -4,13 +4,13 @@ use std::{future::Future, sync::Arc};
 
 use tokio::sync::{Mutex, mpsc};
 
-use super::{BATCH, QUEUE, Queued};
+use super::{BATCH, QUEUE, Queued, Reply};
 use crate::error::{Error, Result};
 
 /// Starts `writers` tasks that share one queue and commit batches by `commit`.
 pub(super) fn start<T, R, F>(
     writers: usize,
-    commit: impl Fn(Vec<T>) -> F + Clone + Send + Sync + 'static,
+    commit: impl Fn(Arc<Vec<T>>) -> F + Clone + Send + Sync + 'static,
 ) -> mpsc::Sender<Queued<T, R>>
 where
     T: Clone + Send + Sync + 'static,
@@ -25,7 +25,7 @@ where
     sender
 }
 
-async fn write<T, R, F>(receiver: Arc<Mutex<mpsc::Receiver<Queued<T, R>>>>, commit: impl Fn(Vec<T>) -> F)
+async fn write<T, R, F>(receiver: Arc<Mutex<mpsc::Receiver<Queued<T, R>>>>, commit: impl Fn(Arc<Vec<T>>) -> F)
 where
     T: Clone,
     F: Future<Output = Result<Vec<R>>>,
@@ -41,34 +41,34 @@ where
 
 /// Commits a batch and replies. A batch that fails for a reason of one of its items is halved until the item is
 /// found: the others are not harmed.
-async fn settle<T, R, F>(queued: Vec<Queued<T, R>>, commit: &impl Fn(Vec<T>) -> F)
+async fn settle<T, R, F>(queued: Vec<Queued<T, R>>, commit: &impl Fn(Arc<Vec<T>>) -> F)
 where
     T: Clone,
     F: Future<Output = Result<Vec<R>>>,
 {
-    let mut waiting = vec![queued];
-    while let Some(mut batch) = waiting.pop() {
-        let outcome = commit(batch.iter().map(|(item, _)| item.clone()).collect()).await;
-        match outcome {
+    let mut waiting: Vec<(Vec<T>, Vec<Reply<R>>)> = vec![queued.into_iter().unzip()];
+    while let Some((items, mut replies)) = waiting.pop() {
+        let items: Arc<Vec<T>> = Arc::new(items);
+        match commit(items.clone()).await {
             Ok(results) => {
-                batch.into_iter().zip(results).for_each(|((_, reply), result)| drop(reply.send(Ok(result))))
+                replies.into_iter().zip(results).for_each(|(reply, result)| drop(reply.send(Ok(result))))
             }
-            Err(Error::Unavailable(why)) => reply_unavailable(batch, &why),
-            Err(error) if batch.len() == 1 => {
+            Err(Error::Unavailable(why)) => reply_unavailable(replies, &why),
+            Err(error) if items.len() == 1 => {
                 tracing::error!(%error, "a request could not be written");
-                batch
-                    .into_iter()
-                    .for_each(|(_, reply)| drop(reply.send(Err(Error::Internal(error.to_string())))));
+                let why = error.to_string();
+                replies.into_iter().for_each(|reply| drop(reply.send(Err(Error::Internal(why.clone())))));
             }
             Err(_) => {
-                let second = batch.split_off(batch.len() / 2);
-                waiting.extend([second, batch]);
+                let (first, second) = items.split_at(items.len() / 2);
+                let for_second = replies.split_off(first.len());
+                waiting.extend([(second.to_vec(), for_second), (first.to_vec(), replies)]);
             }
         }
     }
 }
 
-fn reply_unavailable<T, R>(batch: Vec<Queued<T, R>>, why: &str) {
-    tracing::error!(requests = batch.len(), why, "the database is unavailable");
-    batch.into_iter().for_each(|(_, reply)| drop(reply.send(Err(Error::Unavailable(why.to_owned())))));
+fn reply_unavailable<R>(replies: Vec<Reply<R>>, why: &str) {
+    tracing::error!(requests = replies.len(), why, "the database is unavailable");
+    replies.into_iter().for_each(|reply| drop(reply.send(Err(Error::Unavailable(why.to_owned())))));
 }

@@ -23,7 +23,8 @@ const BATCH: usize = 500;
 /// Writers on PostgreSQL; SQLite has one by nature.
 const POSTGRES_WRITERS: usize = 2;
 
-type Queued<T, R> = (T, oneshot::Sender<Result<R>>);
+type Reply<R> = oneshot::Sender<Result<R>>;
+type Queued<T, R> = (T, Reply<R>);
 
 /// The way in for clicks and postbacks. Cheap to clone; the writers end when the last one is dropped.
 #[derive(Clone)]
@@ -73,7 +74,7 @@ async fn measured_clicks(
     metrics: Arc<Metrics>,
     store: Store,
     clock: Clock,
-    batch: Vec<Click>,
+    batch: Arc<Vec<Click>>,
 ) -> Result<Vec<()>> {
     let of_class = |class| batch.iter().filter(|click| click.class == class).count() as u64;
     let by_class: Vec<_> = ClickClass::ALL.iter().map(|class| (*class, of_class(*class))).collect();
@@ -82,13 +83,13 @@ async fn measured_clicks(
     Ok(recorded)
 }
 
-async fn record_clicks(store: Store, clock: Clock, batch: Vec<Click>) -> Result<Vec<()>> {
+async fn record_clicks(store: Store, clock: Clock, batch: Arc<Vec<Click>>) -> Result<Vec<()>> {
     let count = batch.len();
     db_write!(&store, |queries, conn| {
         queries::record_clicks::record(conn, &batch, || clock.new_id()).map(|()| vec![(); count])
     })
 }
 
-async fn record_postbacks(store: Store, batch: Vec<Incoming>) -> Result<Vec<Answer>> {
+async fn record_postbacks(store: Store, batch: Arc<Vec<Incoming>>) -> Result<Vec<Answer>> {
     db_write!(&store, |queries, conn| queries::record_postbacks::record(conn, &batch))
 }

@@ -80,9 +80,9 @@ async fn a_polite_stop_fails_no_request_and_loses_nothing() {
     let acme = acme.at(&server.base_url);
     let (clicks, conversions) =
         (acme.agency.all("/v1/clicks").await, acme.agency.all("/v1/conversions").await);
-    let (answered, counted) = (known.clicks.lock().unwrap(), known.conversions.lock().unwrap());
+    let (answered, counted) =
+        (known.clicks.lock().unwrap().clone(), known.conversions.lock().unwrap().clone());
     assert!(answered.is_subset(&texts(&clicks, "click_id")), "an answered click is lost");
     assert!(counted.is_subset(&texts(&conversions, "id")), "a conversion is lost");
-    drop((answered, counted));
     server.kill().await;
 }

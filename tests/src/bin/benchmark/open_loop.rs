@@ -1,9 +1,8 @@
-//! A load that does not wait for the server: requests come at a rate, whatever becomes of those before them. A request's
-//! time runs from when it was due, so that waiting for a free connection counts.
+//! A load that does not wait for the server: requests come at a rate, whatever becomes of those before them, as long as
+//! there is a connection that is free.
 
 use std::{
     cell::{Cell, RefCell},
-    collections::VecDeque,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -31,11 +30,11 @@ pub enum Rate {
     AsFastAsAnswered,
 }
 
-/// One answer: when its request was due, from the beginning, and how long it took from then, both in seconds.
+/// One answer: when its request was sent, from the beginning, and how long it took, both in seconds.
 #[derive(Clone, Copy)]
 pub struct Took {
     /// When.
-    pub due: f64,
+    pub sent: f64,
     /// How long.
     pub seconds: f64,
 }
@@ -53,6 +52,8 @@ pub struct Outcome {
     pub unsent: u64,
     /// From the first request to the end of the load.
     pub seconds: f64,
+    /// From then to the last answer.
+    pub drain_seconds: f64,
 }
 
 impl Outcome {
@@ -81,7 +82,6 @@ struct Load {
     began: Instant,
     until: Instant,
     rate: Rate,
-    due: RefCell<VecDeque<Instant>>,
     tokens: Semaphore,
     outcome: RefCell<Outcome>,
 }
@@ -121,7 +121,6 @@ async fn run(
         began,
         until: began + length,
         rate,
-        due: RefCell::default(),
         tokens: Semaphore::new(0),
         outcome: RefCell::default(),
     });
@@ -137,6 +136,7 @@ async fn run(
     assert!(drained, "some requests were never answered");
     let mut outcome = load.outcome.take();
     outcome.seconds = length.as_secs_f64();
+    outcome.drain_seconds = began.elapsed().as_secs_f64() - outcome.seconds;
     outcome
 }
 
@@ -149,25 +149,22 @@ impl Load {
         while Instant::now() < self.until {
             ticks.tick().await;
             if let Rate::PerSecond(rate) = self.rate {
-                let now = Instant::now();
-                let wanted = (now.duration_since(self.began).as_secs_f64() * rate) as usize;
-                self.due.borrow_mut().extend(std::iter::repeat_n(now, wanted - made));
+                let wanted = (self.began.elapsed().as_secs_f64() * rate) as usize;
                 self.tokens.add_permits(wanted - made);
                 made = wanted;
             }
         }
-        self.outcome.borrow_mut().unsent = self.due.borrow().len() as u64;
-        self.due.borrow_mut().clear();
+        self.outcome.borrow_mut().unsent = self.tokens.available_permits() as u64;
         self.tokens.close();
     }
 
-    /// When the next request of a connection is due; none when the time is over.
-    async fn next(&self) -> Option<Instant> {
+    /// Waits until the next request of a connection is due; none when the time is over.
+    async fn next(&self) -> Option<()> {
         match self.rate {
-            Rate::AsFastAsAnswered => Some(Instant::now()).filter(|now| *now < self.until),
+            Rate::AsFastAsAnswered => (Instant::now() < self.until).then_some(()),
             Rate::PerSecond(_) => {
                 self.tokens.acquire().await.ok()?.forget();
-                self.due.borrow_mut().pop_front()
+                Some(())
             }
         }
     }
@@ -175,14 +172,13 @@ impl Load {
     /// One connection, made again when it ends.
     async fn visit(self: Rc<Self>, mut stream: TcpStream) {
         let mut bytes = Vec::with_capacity(4_096);
-        while let Some(due) = self.next().await {
+        while self.next().await.is_some() {
             let number = self.following.replace(self.following.get() + 1);
             let request = &self.requests[number % self.requests.len()];
+            let sent = Instant::now();
             let answer = exchange(&mut stream, request, &mut bytes).await;
-            let took = Took {
-                due: due.duration_since(self.began).as_secs_f64(),
-                seconds: due.elapsed().as_secs_f64(),
-            };
+            let since = sent.duration_since(self.began).as_secs_f64();
+            let took = Took { sent: since, seconds: sent.elapsed().as_secs_f64() };
             let mut outcome = self.outcome.borrow_mut();
             match answer {
                 Some(302) => outcome.good.push(took),

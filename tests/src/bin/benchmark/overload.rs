@@ -39,12 +39,13 @@ pub async fn measure(options: &OverloadOptions) -> ExitCode {
     println!(" load  offered/s  stored/s  of peak  p99 ms   503 %  p99 of 503 ms  not sent  failed");
     let quiet = overload.at(QUIET, peak).await;
     let normal = p99_ms(&quiet.good);
-    let mut share = 0.0;
+    let (mut share, mut drain) = (0.0, 0.0);
     for load in LOADS {
-        share = overload.at(load, peak).await.goodput() / peak;
+        let outcome = overload.at(load, peak).await;
+        (share, drain) = (outcome.goodput() / peak, outcome.drain_seconds);
     }
     let after = overload.at(QUIET, peak).await;
-    let recovered = recovery(&after.good, normal, options.seconds);
+    let recovered = recovery(&after.good, normal, options.seconds).map(|second| drain + second as f64);
     overload.conclude(peak, share, recovered).await
 }
 
@@ -71,11 +72,11 @@ impl Overload<'_> {
         outcome
     }
 
-    async fn conclude(self, peak: f64, share: f64, recovered: Option<u64>) -> ExitCode {
+    async fn conclude(self, peak: f64, share: f64, recovered: Option<f64>) -> ExitCode {
         self.setting.settle().await;
         let stored = self.setting.count("clicks").await;
         match recovered {
-            Some(seconds) => println!("\nback to normal after: {seconds} s"),
+            Some(seconds) => println!("\nback to normal after: {seconds:.1} s"),
             None => println!("\nback to normal after: not at all"),
         }
         println!("answered, and stored: {} and {stored}; failed: {}", self.answered, self.failed);
@@ -94,7 +95,7 @@ impl Overload<'_> {
 /// The first second from which on all seconds were as on a quiet day.
 fn recovery(answers: &[Took], normal: f64, seconds: u64) -> Option<u64> {
     let of_second = |second: u64| -> Vec<Took> {
-        answers.iter().filter(|took| took.due as u64 == second).copied().collect()
+        answers.iter().filter(|took| took.sent as u64 == second).copied().collect()
     };
     let most = normal * RECOVERED.0 + RECOVERED.1;
     let last_bad = (0..seconds).rev().find(|second| p99_ms(&of_second(*second)) > most);
