@@ -6,9 +6,9 @@ use std::{
     rc::Rc,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix_web::{
@@ -28,9 +28,9 @@ use crate::{
     metrics::{Metrics, Purpose},
 };
 
-/// How many are turned away in a second, while there are not more than wait for it in the longest time.
-const LEAVING_PER_SECOND: f64 = 4_000.0;
-/// How long somebody waits at most to be turned away.
+/// How long after one who is turned away the next one leaves.
+const LEAVE_EVERY: Duration = Duration::from_micros(250);
+/// How long somebody waits at most to be turned away; where more wait, they leave sooner after each other.
 const LONGEST_LEAVE: Duration = Duration::from_secs(1);
 /// What the timer can tell from nothing.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(2);
@@ -43,7 +43,9 @@ pub struct Door {
     clicks: AtomicUsize,
     postbacks: AtomicUsize,
     others: AtomicUsize,
-    leaving: AtomicUsize,
+    opened: Instant,
+    /// When the next one may leave, in microseconds since then.
+    next_leave: AtomicU64,
     metrics: Arc<Metrics>,
 }
 
@@ -57,7 +59,8 @@ impl Door {
             clicks: nobody(),
             postbacks: nobody(),
             others: nobody(),
-            leaving: nobody(),
+            opened: Instant::now(),
+            next_leave: AtomicU64::new(0),
             metrics,
         }
     }
@@ -88,14 +91,20 @@ impl Door {
     /// Lets those who are turned away go one after the other. An answer of 503 costs a good part of what a stored
     /// click costs: given to all of a storm at once, and again when they come back, it would leave no time for those
     /// who are in.
-    async fn leave(self: &Arc<Self>) {
-        let leaving = Leaving(self.clone());
-        let before = self.leaving.fetch_add(1, Ordering::Relaxed);
-        let wait = Duration::from_secs_f64(before as f64 / LEAVING_PER_SECOND).min(LONGEST_LEAVE);
+    async fn leave(&self) {
+        let wait = self.wait_to_leave(self.opened.elapsed());
         if wait >= SHORTEST_SLEEP {
             sleep(wait).await;
         }
-        drop(leaving);
+    }
+
+    /// How long somebody has to wait who wants to leave so long after the door was opened.
+    fn wait_to_leave(&self, now: Duration) -> Duration {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let (now, latest) = (micros(now), micros(now + LONGEST_LEAVE));
+        let next = |place: u64| Some(place.clamp(now, latest) + micros(LEAVE_EVERY));
+        let place = self.next_leave.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        Duration::from_micros(place.unwrap_or(now).clamp(now, latest) - now)
     }
 
     fn of(&self, purpose: Purpose) -> Option<&AtomicUsize> {
@@ -120,15 +129,6 @@ impl Drop for Inside {
         if let Some(count) = self.door.of(self.purpose) {
             count.fetch_sub(1, Ordering::Relaxed);
         }
-    }
-}
-
-/// Somebody who has been turned away and is still here, until it is dropped.
-struct Leaving(Arc<Door>);
-
-impl Drop for Leaving {
-    fn drop(&mut self) {
-        self.0.leaving.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -249,6 +249,14 @@ mod tests {
         drop(clicks);
         assert!(door.admit(Purpose::Management).is_some());
         drop(postbacks);
+    }
+
+    #[test]
+    fn who_is_turned_away_leaves_one_after_the_other() {
+        let (door, second) = (door(), Duration::from_secs(1));
+        let waits: Vec<_> = (0..9_000).map(|_| door.wait_to_leave(second).as_millis()).collect();
+        assert_eq!((waits[0], waits[400], waits[4_000], waits[8_999]), (0, 100, 1_000, 1_000));
+        assert_eq!(door.wait_to_leave(3 * second), Duration::ZERO, "after a while nobody waits");
     }
 
     #[test]
