@@ -64,6 +64,8 @@ pub struct App {
     pub store: Store,
     /// The certificate, for reading it again.
     pub certificate: Option<Arc<Certificate>>,
+    /// Where addresses are, for reading its files again.
+    pub geo: Arc<Geo>,
     server: Server,
     metrics_server: Option<Server>,
     is_stopping: Arc<AtomicBool>,
@@ -80,7 +82,7 @@ impl Notice {
 
 /// Opens, migrates, binds. Nothing is answered before [`App::run`].
 pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
-    let geo = Arc::new(Geo::open(config.geo_database.as_deref())?);
+    let geo = Arc::new(Geo::open(config.geo_database.as_deref(), config.isp_database.as_deref())?);
     let certificate = config.tls.as_ref().map(Certificate::open).transpose()?;
     let plain = config.listen.map(|address| bind("TALLYBACK_LISTEN (--listen)", address)).transpose()?;
     let secure =
@@ -99,6 +101,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
     }
 
     jobs::start(&store, &clock);
+    geo.clone().follow();
     let cache = Cache::new(store.clone(), clock.clone(), config.master_key.clone());
     follow_changes(&config.database, &cache);
     let is_stopping = Arc::new(AtomicBool::new(false));
@@ -111,6 +114,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
     let state = State {
         is_stopping: is_stopping.clone(),
         cache,
+        counters: Arc::default(),
         store: store.clone().for_management(),
         whole_store: store.clone(),
         door,
@@ -118,7 +122,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
         ingest,
         clock,
         master_key: config.master_key,
-        geo,
+        geo: geo.clone(),
         trusted_proxies: config.trusted_proxies.into(),
         public_url: public_url.as_str().into(),
     };
@@ -131,6 +135,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
         public_url,
         store,
         certificate,
+        geo,
         server,
         metrics_server: told,
         is_stopping,

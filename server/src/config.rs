@@ -83,9 +83,12 @@ pub struct ServeArgs {
     /// Networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, comma-separated
     #[arg(long, env = "TALLYBACK_TRUSTED_PROXIES", value_name = "CIDR,...", default_value = "")]
     pub trusted_proxies: String,
-    /// MMDB file with countries, such as GeoLite2-Country.mmdb
+    /// MMDB file with countries, and perhaps regions, such as GeoLite2-City.mmdb; read again when it changes
     #[arg(long, env = "TALLYBACK_GEO_DATABASE", value_name = "PATH")]
     pub geo_database: Option<PathBuf>,
+    /// MMDB file with providers, such as GeoIP2-ISP.mmdb or GeoLite2-ASN.mmdb
+    #[arg(long, env = "TALLYBACK_ISP_DATABASE", value_name = "PATH")]
+    pub isp_database: Option<PathBuf>,
     /// Address for metrics, at /metrics, in Prometheus's format: for the operator's network only
     #[arg(long, env = "TALLYBACK_METRICS", value_name = "ADDRESS")]
     pub metrics: Option<String>,
@@ -109,8 +112,10 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Proxies that are believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// Country database.
+    /// Database of countries and regions.
     pub geo_database: Option<PathBuf>,
+    /// Database of providers.
+    pub isp_database: Option<PathBuf>,
     /// Address for metrics.
     pub metrics: Option<SocketAddr>,
     /// Worker threads.
@@ -160,6 +165,7 @@ impl ServeArgs {
             public_url: self.public_url.as_deref().map(public_url).transpose()?,
             trusted_proxies: trusted_proxies(&self.trusted_proxies)?,
             geo_database: self.geo_database.clone(),
+            isp_database: self.isp_database.clone(),
             metrics: self
                 .metrics
                 .as_deref()

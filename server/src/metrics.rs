@@ -104,9 +104,9 @@ impl Metrics {
         self.shed[purpose as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// So many clicks of a class are stored.
-    pub fn count_clicks(&self, class: ClickClass, clicks: u64) {
-        self.clicks[class as usize].fetch_add(clicks, Ordering::Relaxed);
+    /// A click is stored.
+    pub fn count_click(&self, class: ClickClass) {
+        self.clicks[class as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// A postback was answered.

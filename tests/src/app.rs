@@ -60,6 +60,7 @@ impl TestApp {
             trusted_proxies: Vec::new(),
             geo_database: None,
             metrics: Some(([127, 0, 0, 1], 0).into()),
+            isp_database: None,
             workers: Some(1),
             limits: Limits::default(),
         };

@@ -26,12 +26,14 @@ use crate::{config::DatabaseUrl, error::Result};
 pub enum Store {
     /// PostgreSQL: one pool for everything.
     Postgres(Pool<postgres::Conn>),
-    /// SQLite: one writer, several readers.
+    /// SQLite: one writer, several readers, and one beside them that tidies up.
     Sqlite {
         /// The only connection that writes.
         writer: Pool<sqlite::Conn>,
         /// Connections that read.
         readers: Pool<sqlite::Conn>,
+        /// The connection that carries the write-ahead log over.
+        checkpointer: Pool<sqlite::Conn>,
     },
 }
 
@@ -45,6 +47,7 @@ impl Store {
             DatabaseUrl::Sqlite(path) => Ok(Self::Sqlite {
                 writer: sqlite::writer(path.clone()),
                 readers: sqlite::readers(path.clone()),
+                checkpointer: sqlite::checkpointer(path.clone()),
             }),
         }
     }
@@ -53,9 +56,10 @@ impl Store {
     pub fn with_patience(self, patience: Duration) -> Self {
         match self {
             Self::Postgres(pool) => Self::Postgres(pool.with_patience(patience)),
-            Self::Sqlite { writer, readers } => Self::Sqlite {
+            Self::Sqlite { writer, readers, checkpointer } => Self::Sqlite {
                 writer: writer.with_patience(patience),
                 readers: readers.with_patience(patience),
+                checkpointer: checkpointer.with_patience(patience),
             },
         }
     }
@@ -64,9 +68,11 @@ impl Store {
     pub fn for_management(self) -> Self {
         match self {
             Self::Postgres(pool) => Self::Postgres(pool.with_share(postgres::MANAGEMENT_CONNECTIONS)),
-            Self::Sqlite { writer, readers } => {
-                Self::Sqlite { writer, readers: readers.with_share(sqlite::MANAGEMENT_CONNECTIONS) }
-            }
+            Self::Sqlite { writer, readers, checkpointer } => Self::Sqlite {
+                writer,
+                readers: readers.with_share(sqlite::MANAGEMENT_CONNECTIONS),
+                checkpointer,
+            },
         }
     }
 
@@ -75,6 +81,16 @@ impl Store {
         match self {
             Self::Postgres(pool) => pool.run(postgres::migrate).await,
             Self::Sqlite { writer, .. } => writer.run(sqlite::migrate).await,
+        }
+    }
+}
+
+impl Store {
+    /// Carries SQLite's write-ahead log over into the database, beside the writer; PostgreSQL sees to that by itself.
+    pub async fn checkpoint(&self) -> Result<()> {
+        match self {
+            Self::Postgres(_) => Ok(()),
+            Self::Sqlite { checkpointer, .. } => checkpointer.run(sqlite::checkpoint).await,
         }
     }
 }

@@ -148,7 +148,7 @@ pub async fn pass_the_door(
         (Ok(()), None) => {
             door.metrics.count_shed(purpose);
             door.leave().await;
-            Some(no_room(purpose, request.query_string()))
+            Some(no_room(purpose, request.path(), request.query_string()))
         }
         (Ok(()), Some(_)) => None,
     };
@@ -183,11 +183,11 @@ fn check_head(request: &ServiceRequest, limits: &Limits) -> Result<(), Refusal> 
     Ok(())
 }
 
-fn no_room(purpose: Purpose, query: &str) -> HttpResponse {
+fn no_room(purpose: Purpose, path: &str, query: &str) -> HttpResponse {
     let refusal =
         Refusal::new(Code::Unavailable, "The server has more to do than it can; nothing was written.");
     match purpose {
-        Purpose::Click => track::clicks::no_room(),
+        Purpose::Click if !path.starts_with("/v1/") => track::clicks::no_room(),
         Purpose::Postback => track::postbacks::no_room(refusal, query),
         _ => crate::error::Error::from(refusal).error_response(),
     }

@@ -27,6 +27,8 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use ipnet::IpNet;
 
+pub use track::counters::Counters;
+
 use door::Door;
 
 use crate::{
@@ -55,8 +57,10 @@ pub struct State {
     pub clock: Clock,
     /// Seals signing secrets and derives the keys of click ids.
     pub master_key: Arc<MasterKey>,
-    /// Countries.
+    /// Countries, regions and providers.
     pub geo: Arc<Geo>,
+    /// What visits left no row.
+    pub counters: Arc<Counters>,
     /// Proxies that are believed.
     pub trusted_proxies: Arc<[IpNet]>,
     /// What tracking links start with.

@@ -4,15 +4,25 @@
 use std::path::Path;
 
 mod attribution;
+mod caps;
+mod click_cases;
+mod click_parameters;
 mod clicks;
+mod consent;
+mod geo;
 mod geo_file;
+mod hostile_clicks;
 mod https;
+mod impressions;
 mod journey;
 mod limits;
 mod lists;
+mod macros;
 mod metrics;
 mod overload;
+mod partner;
 mod postback_forms;
+mod preview;
 mod program;
 mod replay;
 mod restarts;
@@ -21,8 +31,11 @@ mod signatures;
 mod slow_clients;
 mod storms;
 mod tables;
+mod targeting;
 mod tenants;
+mod told_clicks;
 mod verify;
+mod view_through;
 
 /// The server's program.
 fn tallyback() -> &'static Path {

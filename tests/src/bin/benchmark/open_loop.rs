@@ -169,6 +169,15 @@ impl Load {
         }
     }
 
+    fn note(&self, answer: Option<u16>, took: Took) {
+        let mut outcome = self.outcome.borrow_mut();
+        match answer {
+            Some(302) => outcome.good.push(took),
+            Some(503) => outcome.shed.push(took),
+            _ => outcome.failed += 1,
+        }
+    }
+
     /// One connection, made again when it ends.
     async fn visit(self: Rc<Self>, mut stream: TcpStream) {
         let mut bytes = Vec::with_capacity(4_096);
@@ -179,13 +188,7 @@ impl Load {
             let answer = exchange(&mut stream, request, &mut bytes).await;
             let since = sent.duration_since(self.began).as_secs_f64();
             let took = Took { sent: since, seconds: sent.elapsed().as_secs_f64() };
-            let mut outcome = self.outcome.borrow_mut();
-            match answer {
-                Some(302) => outcome.good.push(took),
-                Some(503) => outcome.shed.push(took),
-                _ => outcome.failed += 1,
-            }
-            drop(outcome);
+            self.note(answer, took);
             if answer.is_none() {
                 match TcpStream::connect(&self.address).await {
                     Ok(fresh) => stream = fresh,
