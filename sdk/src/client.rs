@@ -41,7 +41,7 @@ impl Client {
 
     /// Reports a conversion, and returns once it is durably recorded.
     ///
-    /// Connection errors, timeouts and the answers 429, 500, 502, 503 and 504 are tried again with the same
+    /// Connection errors, timeouts and the answers 408, 429, 500, 502, 503 and 504 are tried again with the same
     /// message id and the same bytes. The server counts by the conversion itself, not by the message, so a
     /// retry of what had arrived after all only comes back as
     /// [`Outcome::Duplicate`](crate::Outcome::Duplicate), with the first conversion's id. For the same

@@ -76,6 +76,12 @@ words! {
         HttpsRequired = "https_required",
         /// Says the body is too large (413).
         PayloadTooLarge = "payload_too_large",
+        /// Says path and query are too long (414).
+        UriTooLong = "uri_too_long",
+        /// Says the headers are too many or too large (431).
+        HeadersTooLarge = "headers_too_large",
+        /// Says the body did not arrive in time (408).
+        RequestTimeout = "request_timeout",
         /// Says the body is of the wrong type (415).
         UnsupportedMediaType = "unsupported_media_type",
         /// Says the endpoint does not answer this method (405).

@@ -21,7 +21,7 @@ pub enum Error {
     /// The server read the report and refused it. Sending the same again gets the same answer.
     #[error("the server refused the report: {0}")]
     Refused(Box<Refusal>),
-    /// The server could not take the report now (429, 500, 502, 503, 504), on the last attempt too.
+    /// The server could not take the report now (408, 429, 500, 502, 503, 504), on the last attempt too.
     #[error(
         "the server could not take the report now (status {status}, {attempts} attempts): send it again later"
     )]

@@ -10,7 +10,7 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// Says whether an answer is about the moment rather than about the report.
 pub(crate) fn is_passing(status: u16) -> bool {
-    matches!(status, 429 | 500 | 502 | 503 | 504)
+    matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
 }
 
 /// Returns the wait after `attempts` attempts: what the server asked for, at most 30 s, plus a random part
@@ -79,10 +79,10 @@ mod tests {
 
     #[test]
     fn only_passing_trouble_is_tried_again() {
-        for status in [429, 500, 502, 503, 504] {
+        for status in [408, 429, 500, 502, 503, 504] {
             assert!(is_passing(status), "{status}");
         }
-        for status in [200, 201, 202, 302, 400, 401, 403, 404, 408, 409, 410, 413, 422, 501] {
+        for status in [200, 201, 202, 302, 400, 401, 403, 404, 409, 410, 413, 422, 501] {
             assert!(!is_passing(status), "{status}");
         }
     }

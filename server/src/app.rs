@@ -10,34 +10,31 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{
-    App as ActixApp, HttpServer,
-    dev::{Server, ServerHandle},
-    error::QueryPayloadError,
-    middleware::{DefaultHeaders, from_fn},
-    web::{self, Data},
-};
+use actix_web::dev::{Server, ServerHandle};
 use tokio::net::TcpSocket;
-use utoipa_actix_web::AppExt;
 
 use crate::{
     cache::Cache,
     clock::Clock,
     config::{Config, ConfigError, DatabaseUrl},
     db::{Store, db_write, postgres},
-    domain::{code::Code, master_key::MasterKey, refusal::Refusal},
+    domain::master_key::MasterKey,
     error::Error,
     geo::Geo,
-    http::{State, fallback, forget_what_changed, openapi, routes, say_when_stopping, with_request_id},
+    http::{
+        State,
+        door::Door,
+        metrics::{Sources, serve as serve_metrics},
+        server::{Listeners, serve},
+    },
     ingest::Ingest,
     jobs,
+    metrics::Metrics,
     tls::Certificate,
 };
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 2_048;
-/// How long requests under way may take after the signal to stop, in seconds.
-const SHUTDOWN_SECONDS: u64 = 20;
 
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +56,8 @@ pub struct App {
     pub http: Option<SocketAddr>,
     /// Where HTTPS is served.
     pub https: Option<SocketAddr>,
+    /// Where metrics are served.
+    pub metrics: Option<SocketAddr>,
     /// What tracking links start with.
     pub public_url: String,
     /// The database, for what is not done over HTTP.
@@ -68,6 +67,7 @@ pub struct App {
     /// Where addresses are, for reading its files again.
     pub geo: Arc<Geo>,
     server: Server,
+    metrics_server: Option<Server>,
     is_stopping: Arc<AtomicBool>,
 }
 
@@ -87,6 +87,8 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
     let plain = config.listen.map(|address| bind("TALLYBACK_LISTEN (--listen)", address)).transpose()?;
     let secure =
         config.tls.as_ref().map(|tls| bind("TALLYBACK_TLS_LISTEN (--tls-listen)", tls.listen)).transpose()?;
+    let told = config.metrics.map(|address| bind("TALLYBACK_METRICS (--metrics)", address)).transpose()?;
+    let files = raise_open_files();
     let store = open_store(&config, &clock).await?;
     let (http, https) = (local_address(&plain)?, local_address(&secure)?);
     let public_url = config.public_url.clone().unwrap_or_else(|| usual_public_url(http, https));
@@ -103,20 +105,41 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
     let cache = Cache::new(store.clone(), clock.clone(), config.master_key.clone());
     follow_changes(&config.database, &cache);
     let is_stopping = Arc::new(AtomicBool::new(false));
+    let metrics = Arc::new(Metrics::default());
+    let ingest = Ingest::start(store.clone(), clock.clone(), metrics.clone());
+    let metrics_address = local_address(&told)?;
+    let door = Arc::new(Door::new(config.limits, metrics.clone()));
+    let sources = Sources { metrics: metrics.clone(), ingest: ingest.clone(), door: door.clone() };
+    let told = told.map(|listener| serve_metrics(listener, sources)).transpose()?;
     let state = State {
         is_stopping: is_stopping.clone(),
         cache,
         counters: Arc::default(),
-        store: store.clone(),
-        ingest: Ingest::start(store.clone(), clock.clone()),
+        store: store.clone().for_management(),
+        whole_store: store.clone(),
+        door,
+        metrics,
+        ingest,
         clock,
         master_key: config.master_key,
         geo: geo.clone(),
         trusted_proxies: config.trusted_proxies.into(),
         public_url: public_url.as_str().into(),
     };
-    let server = serve(state, config.workers, plain, secure.zip(certificate.clone()))?;
-    Ok(App { http, https, public_url, store, certificate, geo, server, is_stopping })
+    let listeners = Listeners { plain, secure: secure.zip(certificate.clone()) };
+    let server = serve(state, config.workers, files, listeners)?;
+    Ok(App {
+        http,
+        https,
+        metrics: metrics_address,
+        public_url,
+        store,
+        certificate,
+        geo,
+        server,
+        metrics_server: told,
+        is_stopping,
+    })
 }
 
 impl App {
@@ -131,8 +154,26 @@ impl App {
             tokio::time::sleep(notice.0).await;
             handle.stop(true).await;
         });
-        self.server.await
+        let metrics = self.metrics_server.map(|server| {
+            let handle = server.handle();
+            tokio::spawn(server);
+            handle
+        });
+        let outcome = self.server.await;
+        if let Some(metrics) = metrics {
+            metrics.stop(false).await;
+        }
+        outcome
     }
+}
+
+/// Lets this process open as many files as the system allows it, and says how many that is: each connection needs two.
+pub fn raise_open_files() -> u64 {
+    const USUAL: u64 = 1_024;
+    rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the number of open files stays as it is");
+        rlimit::Resource::NOFILE.get_soft().unwrap_or(USUAL)
+    })
 }
 
 /// Opens the database, brings its tables up to date, and makes sure that it was made with our master key.
@@ -200,53 +241,4 @@ fn usual_public_url(http: Option<SocketAddr>, https: Option<SocketAddr>) -> Stri
         (None, Some(address)) => format!("http://{address}"),
         (None, None) => String::new(),
     }
-}
-
-fn serve(
-    state: State,
-    workers: Option<usize>,
-    plain: Option<TcpListener>,
-    secure: Option<(TcpListener, Arc<Certificate>)>,
-) -> std::io::Result<Server> {
-    let state = Data::new(state);
-    let methods = Data::new(fallback::Methods::of(&openapi::document()));
-    let mut server = HttpServer::new(move || {
-        ActixApp::new()
-            .app_data(state.clone())
-            .app_data(methods.clone())
-            .app_data(web::QueryConfig::default().error_handler(|error, _| unreadable_query(&error)))
-            .app_data(web::PathConfig::default().error_handler(|error, _| unreadable(&error)))
-            .wrap(DefaultHeaders::new().add(("x-content-type-options", "nosniff")))
-            .wrap(from_fn(forget_what_changed))
-            .wrap(from_fn(say_when_stopping))
-            .wrap(from_fn(with_request_id))
-            .into_utoipa_app()
-            .configure(routes::documented)
-            .into_app()
-            .configure(routes::undocumented)
-            .default_service(web::to(fallback::no_route))
-    })
-    .disable_signals()
-    .shutdown_timeout(SHUTDOWN_SECONDS);
-    if let Some(workers) = workers {
-        server = server.workers(workers);
-    }
-    if let Some(listener) = plain {
-        server = server.listen(listener)?;
-    }
-    if let Some((listener, certificate)) = secure {
-        server = server.listen_rustls_0_23(listener, certificate.server_config())?;
-    }
-    Ok(server.run())
-}
-
-fn unreadable_query(error: &QueryPayloadError) -> actix_web::Error {
-    match error {
-        QueryPayloadError::Deserialize(fault) => unreadable(fault),
-        other => unreadable(other),
-    }
-}
-
-fn unreadable(error: &impl std::fmt::Display) -> actix_web::Error {
-    Error::from(Refusal::new(Code::Malformed, format!("The request cannot be read: {error}."))).into()
 }

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     app::{self, App, Notice, StartError},
     clock::Clock,
-    config::{self, Config, ConfigError, DatabaseArgs, ServeArgs},
+    config::{self, Config, ConfigError, DatabaseArgs, Limits, ServeArgs},
     db::Store,
     demo::{self, DemoArgs},
     domain::{ids::PartnerId, text::Name, totals::Difference},
@@ -150,6 +150,9 @@ async fn serve(mut args: ServeArgs) -> Result<(), Failure> {
             tracing::info!("listening on {scheme}://{address}");
         }
     }
+    if let Some(address) = app.metrics {
+        tracing::info!("metrics on http://{address}/metrics");
+    }
     reload_on_hangup(&app)?;
     let stop = stop_signal()?;
     let notice = async {
@@ -201,7 +204,9 @@ fn database_config(args: DatabaseArgs) -> Result<Config, ConfigError> {
         trusted_proxies: Vec::new(),
         geo_database: None,
         isp_database: None,
+        metrics: None,
         workers: None,
+        limits: Limits::default(),
     })
 }
 

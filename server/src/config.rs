@@ -14,10 +14,12 @@ use crate::domain::master_key::MasterKey;
 
 mod database_url;
 mod environment;
+pub mod limits;
 mod logging;
 mod master_key;
 pub use database_url::DatabaseUrl;
 pub use environment::check_names;
+pub use limits::Limits;
 pub use logging::start_logging;
 
 /// A setting that cannot be used: its name, and one sentence.
@@ -87,6 +89,9 @@ pub struct ServeArgs {
     /// MMDB file with providers, such as GeoIP2-ISP.mmdb or GeoLite2-ASN.mmdb
     #[arg(long, env = "TALLYBACK_ISP_DATABASE", value_name = "PATH")]
     pub isp_database: Option<PathBuf>,
+    /// Address for metrics, at /metrics, in Prometheus's format: for the operator's network only
+    #[arg(long, env = "TALLYBACK_METRICS", value_name = "ADDRESS")]
+    pub metrics: Option<String>,
     /// Number of worker threads [default: the number of processors]
     #[arg(long, env = "TALLYBACK_WORKERS", value_name = "N")]
     pub workers: Option<String>,
@@ -111,8 +116,12 @@ pub struct Config {
     pub geo_database: Option<PathBuf>,
     /// Database of providers.
     pub isp_database: Option<PathBuf>,
+    /// Address for metrics.
+    pub metrics: Option<SocketAddr>,
     /// Worker threads.
     pub workers: Option<usize>,
+    /// What is taken from clients.
+    pub limits: Limits,
 }
 
 /// Where HTTPS is served, and with what.
@@ -157,7 +166,13 @@ impl ServeArgs {
             trusted_proxies: trusted_proxies(&self.trusted_proxies)?,
             geo_database: self.geo_database.clone(),
             isp_database: self.isp_database.clone(),
+            metrics: self
+                .metrics
+                .as_deref()
+                .map(|text| address("TALLYBACK_METRICS (--metrics)", text))
+                .transpose()?,
             workers: self.workers.as_deref().map(workers).transpose()?,
+            limits: Limits::default(),
             database: self.database.database()?,
             master_key: Arc::new(self.database.master_key()?),
         };

@@ -21,3 +21,4 @@ pub mod domain;
 pub mod clock;
 pub mod error;
 pub mod geo;
+pub mod metrics;

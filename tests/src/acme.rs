@@ -1,5 +1,7 @@
 //! An advertiser with everything that a conversion needs, set up over the REST API.
 
+use std::time::Duration;
+
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use tallyback::{Client, Conversion};
@@ -76,6 +78,27 @@ impl Acme {
             .signing_secret(signer.secret)
             .build()
             .unwrap()
+    }
+
+    /// The same client, which sends everything once.
+    pub fn sdk_without_retries(&self) -> Client {
+        let signer = self.signer();
+        let builder =
+            Client::builder(&self.agency.base_url).key_id(signer.key_id).signing_secret(signer.secret);
+        builder.retries(0).timeout(Duration::from_secs(5)).build().unwrap()
+    }
+
+    /// Acme as it is known to another server on the same database.
+    pub fn at(&self, base_url: &str) -> Self {
+        Self {
+            agency: Agency::new(base_url, &self.agency.id, &self.agency.api_key),
+            advertiser: self.advertiser.clone(),
+            goal: self.goal.clone(),
+            campaign: self.campaign.clone(),
+            publisher: self.publisher.clone(),
+            link: self.link.clone(),
+            key: self.key.clone(),
+        }
     }
 
     /// Reports a conversion as JSON, signed now.

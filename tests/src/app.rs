@@ -1,18 +1,18 @@
 //! The server in this process.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tallyback_server::{
     app::{self, Notice},
     clock::{self, Clock},
-    config::Config,
+    config::{Config, Limits},
     db::Store,
     domain::{master_key::MasterKey, text::Name, time::Timestamp},
     operator,
 };
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{sync::oneshot, task::JoinHandle, time::sleep};
 
-use crate::{Acme, Agency, TestDatabase};
+use crate::{Acme, Agency, TestDatabase, client};
 
 /// A running server with a database of its own.
 pub struct TestApp {
@@ -20,6 +20,8 @@ pub struct TestApp {
     pub base_url: String,
     /// Where it serves HTTPS.
     pub https_url: Option<String>,
+    /// Where it tells its metrics.
+    pub metrics_url: String,
     /// Its clock.
     pub clock: Clock,
     /// Its database, for what the operator does.
@@ -57,20 +59,23 @@ impl TestApp {
             public_url: None,
             trusted_proxies: Vec::new(),
             geo_database: None,
+            metrics: Some(([127, 0, 0, 1], 0).into()),
             isp_database: None,
             workers: Some(1),
+            limits: Limits::default(),
         };
         change(&mut config);
         let app = app::build(config, clock.clone()).await.unwrap();
         let base_url = app.http.map(|address| format!("http://{address}")).unwrap_or_default();
         let https_url = app.https.map(|address| format!("https://localhost:{}", address.port()));
+        let metrics_url = app.metrics.map(|address| format!("http://{address}/metrics")).unwrap_or_default();
         let store = app.store.clone();
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(app.run(async move {
             drop(stopped.await);
             Notice::default()
         }));
-        Self { base_url, https_url, clock, store, database, stop, server }
+        Self { base_url, https_url, metrics_url, clock, store, database, stop, server }
     }
 
     /// A new partner with an API key.
@@ -84,6 +89,24 @@ impl TestApp {
     /// A new partner with an advertiser that can convert.
     pub async fn acme(&self) -> Acme {
         Acme::set_up(self.agency().await).await
+    }
+
+    /// The value of a metric, by its name and labels as they are told; 0 if it is not told.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let told = client().get(&self.metrics_url).send().await.unwrap().text().await.unwrap();
+        let line = told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.parse().unwrap())
+    }
+
+    /// Waits until a metric has a value.
+    pub async fn metric_is(&self, name: &str, value: usize) {
+        for _ in 0..400 {
+            if self.metric(name).await == value as f64 {
+                return;
+            }
+            sleep(Duration::from_millis(25)).await;
+        }
+        panic!("{name} is {} and not {value}", self.metric(name).await);
     }
 
     /// Stops as the operator would, and hands the database back.

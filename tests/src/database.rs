@@ -47,6 +47,14 @@ impl TestDatabase {
     }
 }
 
+/// A transaction that others wait for. It is rolled back with its connection.
+pub enum Held {
+    /// On SQLite.
+    Sqlite(SqliteConnection),
+    /// On PostgreSQL.
+    Postgres(tokio_postgres::Client),
+}
+
 async fn create_on(server: &str) -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let name = format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -106,6 +114,18 @@ impl TestDatabase {
     pub fn db_literal(&self, id: &[u8; 16]) -> String {
         let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
         if self.is_postgres() { format!("'{hex}'::uuid") } else { format!("x'{hex}'") }
+    }
+
+    /// Keeps everybody else from writing postbacks, until it is dropped.
+    pub async fn db_hold(&self) -> Held {
+        if self.is_postgres() {
+            let client = self.postgres().await;
+            client.batch_execute("BEGIN; LOCK TABLE postbacks IN EXCLUSIVE MODE").await.unwrap();
+            return Held::Postgres(client);
+        }
+        let mut conn = self.sqlite();
+        conn.batch_execute("BEGIN IMMEDIATE").unwrap();
+        Held::Sqlite(conn)
     }
 
     async fn postgres(&self) -> tokio_postgres::Client {

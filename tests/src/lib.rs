@@ -8,9 +8,11 @@
 //! | `database` | a fresh database |
 //! | `app` | the server in this process, with a clock that a test can set |
 //! | `process` | the server as a program of its own, which can be killed |
+//! | `kills` | kill -9 under load, and what is there afterwards |
 //! | `agency` | a partner and its API key |
 //! | `acme` | an advertiser with everything that a conversion needs |
 //! | `answer` | what came back |
+//! | `raw` | bytes on a connection |
 //! | `signer` | signatures, made by other code than the server's |
 #![expect(clippy::unwrap_used, reason = "a harness that cannot go on is a failed test")]
 
@@ -19,15 +21,19 @@ mod agency;
 mod answer;
 mod app;
 mod database;
+mod kills;
 mod process;
+mod raw;
 mod signer;
 
 pub use acme::{Acme, now, signer};
 pub use agency::Agency;
 pub use answer::{Answer, Visit, client, parameter, visit, with_parameter};
 pub use app::TestApp;
-pub use database::TestDatabase;
+pub use database::{Held, TestDatabase};
+pub use kills::{Acknowledged, Tally, kill_under_load, texts};
 pub use process::{Ended, Process, run};
+pub use raw::Raw;
 pub use signer::Signer;
 
 /// A browser, as it names itself.

@@ -71,7 +71,7 @@ async fn without_retry_after_the_first_wait_is_short() {
 
 #[tokio::test]
 async fn passing_trouble_of_any_kind_is_tried_again() {
-    for status in [429, 500, 502, 503, 504] {
+    for status in [408, 429, 500, 502, 503, 504] {
         let trouble = Reply::answer(status, "text/html", "<h1>Bad gateway</h1>");
         let server = FakeServer::start([trouble, Reply::accepted()]).await;
         let recorded = client(&server).record(&sale()).await.unwrap();

@@ -64,6 +64,18 @@ impl Store {
         }
     }
 
+    /// The same database, for the REST API: it may use a few connections only, so that reports do not hold up clicks.
+    pub fn for_management(self) -> Self {
+        match self {
+            Self::Postgres(pool) => Self::Postgres(pool.with_share(postgres::MANAGEMENT_CONNECTIONS)),
+            Self::Sqlite { writer, readers, checkpointer } => Self::Sqlite {
+                writer,
+                readers: readers.with_share(sqlite::MANAGEMENT_CONNECTIONS),
+                checkpointer,
+            },
+        }
+    }
+
     /// Brings the tables to the state this version needs. Safe to run from several processes at once.
     pub async fn migrate(&self) -> Result<Vec<String>> {
         match self {

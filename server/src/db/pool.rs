@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Pool<C> {
     shared: Arc<Shared<C>>,
     patience: Duration,
+    share: Option<Arc<Semaphore>>,
 }
 
 struct Shared<C> {
@@ -31,7 +32,7 @@ struct Shared<C> {
 
 impl<C> Clone for Pool<C> {
     fn clone(&self) -> Self {
-        Self { shared: self.shared.clone(), patience: self.patience }
+        Self { shared: self.shared.clone(), patience: self.patience, share: self.share.clone() }
     }
 }
 
@@ -44,12 +45,17 @@ impl<C: Send + 'static> Pool<C> {
     ) -> Self {
         let permits = Arc::new(Semaphore::new(size));
         let shared = Shared { open: Box::new(open), is_sound, idle: Mutex::default(), permits };
-        Self { shared: Arc::new(shared), patience: PATIENCE }
+        Self { shared: Arc::new(shared), patience: PATIENCE, share: None }
     }
 
     /// The same connections, for operations that may take longer than a request.
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
+    }
+
+    /// The same connections, for those who may use at most `size` of them at once and leave the others to the rest.
+    pub fn with_share(self, size: usize) -> Self {
+        Self { share: Some(Arc::new(Semaphore::new(size))), ..self }
     }
 
     /// Runs `operation` on a connection, on a thread that may block.
@@ -59,13 +65,18 @@ impl<C: Send + 'static> Pool<C> {
     ) -> Result<T> {
         let closed = |_| Error::Unavailable("the pool is closed".into());
         let busy = |_| Error::Unavailable("no connection became free in time".into());
-        let permit = timeout(self.patience, self.shared.permits.clone().acquire_owned())
-            .await
-            .map_err(busy)?
-            .map_err(closed)?;
+        let acquire = async |permits: &Arc<Semaphore>| {
+            let permit = timeout(self.patience, permits.clone().acquire_owned());
+            permit.await.map_err(busy)?.map_err(closed)
+        };
+        let share = match &self.share {
+            Some(share) => Some(acquire(share).await?),
+            None => None,
+        };
+        let permit = acquire(&self.shared.permits).await?;
         let shared = self.shared.clone();
         let run = move || {
-            let _permit = permit;
+            let _permits = (permit, share);
             let mut conn = match shared.take_idle() {
                 Some(conn) => conn,
                 None => (shared.open)()?,

@@ -1,12 +1,19 @@
 //! Request bodies: bounded, of the content type that is expected, read as a whole.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, time::Duration};
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::CONTENT_TYPE, web::Bytes};
+use actix_web::{
+    FromRequest, HttpRequest,
+    dev::Payload,
+    http::header::CONTENT_TYPE,
+    web::{Bytes, Data},
+};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::time::timeout;
 
+use super::State;
 use crate::{
     domain::{
         code::Code,
@@ -17,6 +24,8 @@ use crate::{
 
 /// The largest body that is read.
 pub const LARGEST_BYTES: usize = 64 * 1024;
+/// How long the rest of a request that is refused may still take to come in.
+const MOMENT: Duration = Duration::from_millis(100);
 
 /// A JSON body.
 pub struct Body<T>(pub T);
@@ -29,10 +38,16 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
         let (request, mut payload) = (request.clone(), payload.take());
         Box::pin(async move {
             require_type(&request, "application/json")?;
-            let bytes = read(&mut payload).await?;
+            let longest = longest(&request)?;
+            let bytes = read(&mut payload, longest).await?;
             Ok(Self(parse(&bytes)?))
         })
     }
+}
+
+fn longest(request: &HttpRequest) -> Result<Duration> {
+    let state = request.app_data::<Data<State>>();
+    Ok(state.ok_or_else(|| Error::Internal("there is no state".into()))?.door.limits.body)
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
@@ -99,8 +114,18 @@ pub fn require_type(request: &HttpRequest, wanted: &str) -> Result<(), Refusal> 
     ))
 }
 
-/// Reads a whole body, up to the bound.
-pub async fn read(payload: &mut Payload) -> Result<Bytes, Refusal> {
+/// Reads a whole body, up to the bounds of size and time.
+pub async fn read(payload: &mut Payload, longest: Duration) -> Result<Bytes, Refusal> {
+    timeout(longest, read_whole(payload)).await.unwrap_or_else(|_| Err(Refusal::of(Code::RequestTimeout)))
+}
+
+/// Takes what comes of a body that nobody wants, for a moment.
+pub async fn discard(payload: &mut Payload) {
+    // Whatever comes of it, the answer is the same.
+    drop(read(payload, MOMENT).await);
+}
+
+async fn read_whole(payload: &mut Payload) -> Result<Bytes, Refusal> {
     let mut body = Vec::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Refusal::new(Code::Malformed, "The body did not arrive whole."))?;

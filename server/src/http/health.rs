@@ -35,6 +35,6 @@ pub async fn check_ready(state: web::Data<State>) -> Result<web::Json<Health>> {
     if state.is_stopping.load(Ordering::Relaxed) {
         return Err(Refusal::new(Code::Unavailable, "The server is stopping.").into());
     }
-    db_read!(&state.store, |queries, conn| queries::health::ping(conn))?;
+    db_read!(&state.whole_store, |queries, conn| queries::health::ping(conn))?;
     Ok(web::Json(Health { status: "ok" }))
 }

@@ -5,16 +5,20 @@ pub mod api;
 mod body;
 mod caller;
 mod changes;
+mod connections;
 pub mod docs;
+pub mod door;
 pub mod fallback;
 mod fields;
 mod health;
+pub mod metrics;
 pub mod openapi;
 mod page;
 mod problem;
 mod request_id;
 pub mod routes;
 mod schemas;
+pub mod server;
 mod stopping;
 mod track;
 mod transport;
@@ -23,18 +27,26 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use ipnet::IpNet;
 
-pub use changes::forget_what_changed;
-pub use request_id::with_request_id;
-pub use stopping::say_when_stopping;
 pub use track::counters::Counters;
 
-use crate::{cache::Cache, clock::Clock, db::Store, domain::master_key::MasterKey, geo::Geo, ingest::Ingest};
+use door::Door;
+
+use crate::{
+    cache::Cache, clock::Clock, db::Store, domain::master_key::MasterKey, geo::Geo, ingest::Ingest,
+    metrics::Metrics,
+};
 
 /// What every handler can reach.
 #[derive(Clone)]
 pub struct State {
-    /// The database.
+    /// The REST API's share of the database.
     pub store: Store,
+    /// All of the database.
+    pub whole_store: Store,
+    /// Who may come in.
+    pub door: Arc<Door>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// What is known of the partners' set-up.
     pub cache: Cache,
     /// The writers of clicks and postbacks.

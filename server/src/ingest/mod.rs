@@ -15,8 +15,9 @@ use crate::{
         received::{CappedClick, Incoming, Sighting},
         rows::records::Click,
     },
-    domain::{answer::Answer, caps::Admission},
+    domain::{answer::Answer, caps::Admission, visitor::ClickClass},
     error::{Error, Result},
+    metrics::Metrics,
 };
 
 /// Most requests that wait; beyond it the server sheds.
@@ -40,22 +41,25 @@ pub struct Ingest {
 
 impl Ingest {
     /// Starts the writers on the current runtime.
-    pub fn start(store: Store, clock: Clock) -> Self {
+    pub fn start(store: Store, clock: Clock, metrics: Arc<Metrics>) -> Self {
         let writers = if matches!(store, Store::Postgres(_)) { POSTGRES_WRITERS } else { 1 };
         let clicks = batch::start(writers, {
-            let (store, clock) = (store.clone(), clock.clone());
-            move |batch| record_clicks(store.clone(), clock.clone(), batch)
+            let (store, clock, metrics) = (store.clone(), clock.clone(), metrics.clone());
+            move |batch| measured_clicks(metrics.clone(), store.clone(), clock.clone(), batch)
         });
         // One writer: it would only wait for another one at the counts.
         let capped_clicks = batch::start(1, {
-            let (store, clock) = (store.clone(), clock.clone());
-            move |batch| record_capped_clicks(store.clone(), clock.clone(), batch)
+            let (store, clock, metrics) = (store.clone(), clock.clone(), metrics.clone());
+            move |batch| measured_capped_clicks(metrics.clone(), store.clone(), clock.clone(), batch)
         });
         let sightings = batch::start(writers, {
             let (store, clock) = (store.clone(), clock);
             move |batch| record_sightings(store.clone(), clock.clone(), batch)
         });
-        let postbacks = batch::start(writers, move |batch| record_postbacks(store.clone(), batch));
+        let postbacks = batch::start(writers, move |batch| {
+            let (store, metrics) = (store.clone(), metrics.clone());
+            async move { metrics.postback_batches.measure(batch.len(), record_postbacks(store, batch)).await }
+        });
         Self { clicks, capped_clicks, sightings, postbacks }
     }
 
@@ -78,12 +82,45 @@ impl Ingest {
     pub async fn record_postback(&self, incoming: Incoming) -> Result<Answer> {
         submit(&self.postbacks, incoming).await
     }
+
+    /// How many clicks and how many postbacks wait for a writer, now.
+    pub fn waiting(&self) -> [usize; 2] {
+        let capped = QUEUE - self.capped_clicks.capacity();
+        [QUEUE - self.clicks.capacity() + capped, QUEUE - self.postbacks.capacity()]
+    }
 }
 
 async fn submit<T, R>(queue: &mpsc::Sender<Queued<T, R>>, item: T) -> Result<R> {
     let (reply, answer) = oneshot::channel();
     queue.try_send((item, reply)).map_err(|_| Error::Unavailable("the queue is full".into()))?;
     answer.await.map_err(|_| Error::Unavailable("the writer has stopped".into()))?
+}
+
+async fn measured_clicks(
+    metrics: Arc<Metrics>,
+    store: Store,
+    clock: Clock,
+    batch: Arc<Vec<Click>>,
+) -> Result<Vec<()>> {
+    let commit = record_clicks(store, clock, batch.clone());
+    let recorded = metrics.click_batches.measure(batch.len(), commit).await?;
+    batch.iter().for_each(|click| metrics.count_click(click.class));
+    Ok(recorded)
+}
+
+async fn measured_capped_clicks(
+    metrics: Arc<Metrics>,
+    store: Store,
+    clock: Clock,
+    batch: Arc<Vec<CappedClick>>,
+) -> Result<Vec<Admission>> {
+    let commit = record_capped_clicks(store, clock, batch.clone());
+    let admissions = metrics.click_batches.measure(batch.len(), commit).await?;
+    for (capped, admission) in batch.iter().zip(&admissions) {
+        let is_admitted = matches!(admission, Admission::Admitted);
+        metrics.count_click(if is_admitted { capped.click.class } else { ClickClass::Invalid });
+    }
+    Ok(admissions)
 }
 
 async fn record_clicks(store: Store, clock: Clock, batch: Arc<Vec<Click>>) -> Result<Vec<()>> {

@@ -1,12 +1,12 @@
 //! HTTPS: postbacks through the SDK with a certificate of our own, which can be changed while the server runs.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use reqwest::{Certificate, Version};
 use tallyback::{Client, Outcome};
 use tallyback_server::{clock::Clock, config::TlsConfig};
-use tallyback_tests::{Acme, Process, TestApp, TestDatabase, run};
+use tallyback_tests::{Acme, Process, Raw, TestApp, TestDatabase, run};
 
 use super::tallyback;
 
@@ -58,6 +58,24 @@ async fn postbacks_travel_over_https() {
     let stranger = sdk(&acme, &url, &authority()).record(&Acme::sale(&click_id, "A-2")).await;
     assert!(matches!(stranger, Err(tallyback::Error::Transport(_))), "{stranger:?}");
     assert_eq!(acme.agency.all("/v1/conversions").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_finish_a_handshake_is_let_go() {
+    let (root, files) = (authority(), tempfile::tempdir().unwrap());
+    issue(&root, files.path());
+    let (cert, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
+    let app = TestApp::with(Clock::System, |config| {
+        config.tls = Some(TlsConfig { listen: ([127, 0, 0, 1], 0).into(), cert, key });
+        config.limits.handshake = Duration::from_secs(1);
+    })
+    .await;
+    let url = app.https_url.clone().unwrap();
+    // The second one starts a handshake and says no more.
+    for start in ["", "\u{16}\u{3}\u{1}"] {
+        assert_eq!(Raw::sending(&url, start).await.until_closed().await, "", "{start:?}");
+    }
+    assert!(handshake(&url, &root).await.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -146,6 +146,8 @@ async fn a_wrong_setting_is_one_sentence_that_names_it() {
         ("TALLYBACK_PUBLIC_URL", "https://track.example.com/path"),
         ("TALLYBACK_TRUSTED_PROXIES", "10.0.0.0/33"),
         ("TALLYBACK_GEO_DATABASE", "/nowhere/geo.mmdb"),
+        ("TALLYBACK_METRICS", "9100"),
+        ("TALLYBACK_METRICS", &used),
         ("TALLYBACK_WORKERS", "0"),
         ("TALLYBACK_WORKERS", "many"),
         ("TALLYBACK_MASTER_KEY", "short"),

@@ -1,139 +1,34 @@
 //! What was answered is on disk: the server is killed in the middle of its work, and stopped politely.
 
 use std::{
-    collections::HashSet,
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc,
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use serde_json::{Value, json};
-use tallyback::Client;
-use tallyback_tests::{Acme, Agency, BROWSER, Process, TestDatabase, client, parameter};
+use tallyback_tests::{
+    Acknowledged, Acme, BROWSER, Process, TestDatabase, client, kill_under_load, parameter, texts,
+};
 use tokio::task::JoinSet;
 
 use super::{tallyback, verify::verify};
 
-const ROUNDS: u64 = 20;
 const VISITORS: usize = 8;
-
-/// What the server has answered for.
-#[derive(Default)]
-struct Acknowledged {
-    clicks: Mutex<HashSet<String>>,
-    conversions: Mutex<HashSet<String>>,
-    /// Orders that were sent and not answered: they may have been counted.
-    open: Mutex<Vec<(String, String)>>,
-    orders: AtomicU64,
-}
-
-/// Acme as it is known to a server that was started again, at another port.
-fn moved(acme: &Acme, server: &Process) -> Acme {
-    let agency = Agency::new(&server.base_url, &acme.agency.id, &acme.agency.api_key);
-    Acme {
-        agency,
-        link: acme.link.clone(),
-        advertiser: acme.advertiser.clone(),
-        goal: acme.goal.clone(),
-        campaign: acme.campaign.clone(),
-        publisher: acme.publisher.clone(),
-        key: acme.key.clone(),
-    }
-}
-
-fn sdk(acme: &Acme) -> Client {
-    let signer = acme.signer();
-    let builder = Client::builder(&acme.agency.base_url).key_id(signer.key_id).signing_secret(signer.secret);
-    builder.retries(0).timeout(Duration::from_secs(5)).build().unwrap()
-}
-
-/// Visitors click and buy until they are told to stop.
-fn load(acme: &Acme, known: &Arc<Acknowledged>, stop: &Arc<AtomicBool>) -> JoinSet<()> {
-    let mut visitors = JoinSet::new();
-    for _ in 0..VISITORS {
-        let (url, sdk, http, known, stop) =
-            (acme.click_url(), sdk(acme), client(), known.clone(), stop.clone());
-        visitors.spawn(async move {
-            while !stop.load(Ordering::Relaxed) {
-                let Ok(response) = http.get(&url).header("user-agent", BROWSER).send().await else {
-                    continue;
-                };
-                let location = response.headers().get("location").and_then(|value| value.to_str().ok());
-                let Some(click_id) = location.and_then(|url| parameter(url, "kcid")) else {
-                    continue;
-                };
-                known.clicks.lock().unwrap().insert(click_id.clone());
-                let order = format!("A-{}", known.orders.fetch_add(1, Ordering::Relaxed));
-                match sdk.record(&Acme::sale(&click_id, &order)).await {
-                    Ok(recorded) => {
-                        known.conversions.lock().unwrap().insert(recorded.conversion_id.unwrap());
-                    }
-                    Err(_) => known.open.lock().unwrap().push((click_id, order)),
-                }
-            }
-        });
-    }
-    visitors
-}
+/// `tests/kills` does more.
+const KILLS: u64 = 10;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_9_loses_nothing_that_was_answered() {
     let database = TestDatabase::create().await;
-    let mut server = Process::serve(tallyback(), &database, &[]).await;
-    let acme = Acme::set_up(server.agency(&database).await).await;
-    let known = Arc::new(Acknowledged::default());
-    for round in 0..ROUNDS {
-        let here = moved(&acme, &server);
-        let stop = Arc::new(AtomicBool::new(false));
-        let visitors = load(&here, &known, &stop);
-        tokio::time::sleep(Duration::from_millis(150 + round * 37 % 200)).await;
-        server.kill().await;
-        stop.store(true, Ordering::Relaxed);
-        visitors.join_all().await;
-        server = Process::serve(tallyback(), &database, &[]).await;
-    }
-    let acme = moved(&acme, &server);
-
-    // What was sent and not answered is sent again: it counts once, whether it was counted before or not.
-    let open = std::mem::take(&mut *known.open.lock().unwrap());
-    for (click_id, order) in &open {
-        let recorded = sdk(&acme).record(&Acme::sale(click_id, order)).await.unwrap();
-        known.conversions.lock().unwrap().insert(recorded.conversion_id.unwrap());
-    }
-    let stored = |rows: &[Value], name: &str| -> HashSet<String> {
-        rows.iter().map(|row| row[name].as_str().unwrap().to_owned()).collect()
-    };
-    let (clicks, conversions) =
-        (acme.agency.all("/v1/clicks").await, acme.agency.all("/v1/conversions").await);
-    let acknowledged = known.clicks.lock().unwrap().clone();
-    let counted = known.conversions.lock().unwrap().clone();
-    let missing = acknowledged.difference(&stored(&clicks, "click_id")).count();
-    println!(
-        "{ROUNDS} kills: {} clicks and {} conversions answered, {} sent again",
-        acknowledged.len(),
-        counted.len(),
-        open.len()
-    );
-    assert!(
-        acknowledged.len() > 100 && counted.len() > 100,
-        "there was no load: {} {}",
-        acknowledged.len(),
-        counted.len()
-    );
-    assert_eq!(missing, 0, "clicks that were answered and are not there");
-    assert_eq!(stored(&conversions, "id"), counted, "conversions");
-    assert_eq!(stored(&conversions, "order_id").len(), conversions.len(), "no order twice");
-
-    // The report is the rows.
-    let report = acme.agency.report_until("", "/totals/conversions/total", json!(conversions.len())).await;
-    assert_eq!(report["totals"]["clicks"], clicks.len());
-    let cents = conversions.len() * 4_990;
-    assert_eq!(report["totals"]["money"][0]["amount"], format!("{}.{:02}", cents / 100, cents % 100));
+    let tally = kill_under_load(tallyback(), &database, KILLS).await;
+    println!("{KILLS} kills: {tally:?}");
+    assert!(tally.clicks > 100 && tally.conversions > 100, "there was no load: {tally:?}");
+    assert_eq!((tally.missing, tally.duplicated, tally.unexplained), (0, 0, 0), "{tally:?}");
+    assert_eq!(tally.rows, tally.report, "the report is the rows");
     let verified = verify(&database, &[]).await;
     assert_eq!(verified.code, Some(0), "{verified:?}");
-    server.kill().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,7 +39,8 @@ async fn a_polite_stop_fails_no_request_and_loses_nothing() {
     let (known, is_told) = (Arc::new(Acknowledged::default()), Arc::new(AtomicBool::new(false)));
     let mut visitors = JoinSet::new();
     for _ in 0..VISITORS {
-        let (url, sdk, known, is_told) = (acme.click_url(), sdk(&acme), known.clone(), is_told.clone());
+        let (url, sdk, known, is_told) =
+            (acme.click_url(), acme.sdk_without_retries(), known.clone(), is_told.clone());
         visitors.spawn(async move {
             let http = client();
             loop {
@@ -157,7 +53,7 @@ async fn a_polite_stop_fails_no_request_and_loses_nothing() {
                     Err(error) => return assert!(may_fail, "a click failed: {error:?}"),
                 };
                 known.clicks.lock().unwrap().insert(click_id.clone());
-                let order = format!("A-{}", known.orders.fetch_add(1, Ordering::Relaxed));
+                let order = known.next_order();
                 let may_fail = is_told.load(Ordering::SeqCst);
                 match sdk.record(&Acme::sale(&click_id, &order)).await {
                     Ok(recorded) => {
@@ -168,7 +64,7 @@ async fn a_polite_stop_fails_no_request_and_loses_nothing() {
             }
         });
     }
-    while known.conversions.lock().unwrap().len() < 100 {
+    while known.counts().1 < 100 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let began = std::time::Instant::now();
@@ -181,13 +77,12 @@ async fn a_polite_stop_fails_no_request_and_loses_nothing() {
     visitors.join_all().await;
 
     let server = Process::serve(tallyback(), &database, &[]).await;
-    let acme = moved(&acme, &server);
-    let names = |rows: Vec<Value>, name: &str| -> HashSet<String> {
-        rows.iter().map(|row| row[name].as_str().unwrap().to_owned()).collect()
-    };
+    let acme = acme.at(&server.base_url);
     let (clicks, conversions) =
         (acme.agency.all("/v1/clicks").await, acme.agency.all("/v1/conversions").await);
-    assert!(known.clicks.lock().unwrap().is_subset(&names(clicks, "click_id")), "an answered click is lost");
-    assert!(known.conversions.lock().unwrap().is_subset(&names(conversions, "id")), "a conversion is lost");
+    let (answered, counted) =
+        (known.clicks.lock().unwrap().clone(), known.conversions.lock().unwrap().clone());
+    assert!(answered.is_subset(&texts(&clicks, "click_id")), "an answered click is lost");
+    assert!(counted.is_subset(&texts(&conversions, "id")), "a conversion is lost");
     server.kill().await;
 }

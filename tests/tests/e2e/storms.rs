@@ -2,10 +2,22 @@
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tallyback::Outcome;
-use tallyback_tests::{Acme, TestApp};
+use tallyback::{Outcome, Recorded};
+use tallyback_tests::{Acme, Process, TestApp, TestDatabase};
+
+use super::tallyback;
 
 const AT_ONCE: usize = 50;
+
+/// One was counted, and all others were told which one.
+#[track_caller]
+fn one_was_counted(answers: &[Recorded]) {
+    let accepted: Vec<_> = answers.iter().filter(|answer| answer.outcome == Outcome::Accepted).collect();
+    let duplicates: Vec<_> = answers.iter().filter(|answer| answer.outcome == Outcome::Duplicate).collect();
+    assert_eq!((accepted.len(), duplicates.len()), (1, AT_ONCE - 1));
+    assert!(accepted[0].conversion_id.is_some());
+    assert!(duplicates.iter().all(|answer| answer.conversion_id == accepted[0].conversion_id));
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_identical_postbacks_are_one_conversion() {
@@ -15,17 +27,68 @@ async fn fifty_identical_postbacks_are_one_conversion() {
     let (sdk, sale) = (acme.sdk(), Acme::sale(&click_id, "A-1"));
     let answers = join_all((0..AT_ONCE).map(|_| sdk.record(&sale))).await;
     let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
-
-    let accepted: Vec<_> = answers.iter().filter(|answer| answer.outcome == Outcome::Accepted).collect();
-    let duplicates: Vec<_> = answers.iter().filter(|answer| answer.outcome == Outcome::Duplicate).collect();
-    assert_eq!((accepted.len(), duplicates.len()), (1, AT_ONCE - 1));
-    assert!(accepted[0].conversion_id.is_some());
-    assert!(duplicates.iter().all(|answer| answer.conversion_id == accepted[0].conversion_id));
+    one_was_counted(&answers);
 
     assert_eq!(acme.agency.all("/v1/conversions").await.len(), 1);
     assert_eq!(acme.agency.all("/v1/postbacks?code=duplicate").await.len(), AT_ONCE - 1);
     let report = acme.agency.report_until("", "/totals/conversions/total", json!(1)).await;
     assert_eq!(report["totals"]["money"][0]["amount"], "49.90");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_identical_postbacks_in_one_batch_are_one_conversion() {
+    let app = TestApp::start().await;
+    let acme = app.acme().await;
+    let (click_id, sdk) = (acme.click().await, acme.sdk());
+    let (queue, in_flight) =
+        ("tallyback_queue_requests{kind=\"postback\"}", "tallyback_in_flight_requests{kind=\"postback\"}");
+    let held = app.database.db_hold().await;
+    // Each writer has one to wait with. Whatever comes now comes into the queue.
+    let writers = if app.database.is_postgres() { 2 } else { 1 };
+    let mut first = Vec::new();
+    for number in 0..writers {
+        let (sdk, sale) = (acme.sdk(), Acme::sale(&click_id, &format!("B-{number}")));
+        first.push(tokio::spawn(async move { sdk.record(&sale).await.unwrap() }));
+        app.metric_is(in_flight, number + 1).await;
+        app.metric_is(queue, 0).await;
+    }
+    let sale = Acme::sale(&click_id, "A-1");
+    let storm = join_all((0..AT_ONCE).map(|_| sdk.record(&sale)));
+    let release = async {
+        app.metric_is(queue, AT_ONCE).await;
+        drop(held);
+    };
+    let (answers, ()) = tokio::join!(storm, release);
+    let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+    one_was_counted(&answers);
+    for first in first {
+        assert_eq!(first.await.unwrap().outcome, Outcome::Accepted);
+    }
+    let batches = app.metric("tallyback_batch_requests_count{kind=\"postback\"}").await;
+    assert_eq!(batches, (writers + 1) as f64, "the fifty are one batch");
+    assert_eq!(acme.agency.all("/v1/conversions").await.len(), writers + 1);
+    assert_eq!(acme.agency.all("/v1/postbacks?code=duplicate").await.len(), AT_ONCE - 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_identical_postbacks_to_two_servers_are_one_conversion() {
+    let database = TestDatabase::create().await;
+    let one = Process::serve(tallyback(), &database, &[]).await;
+    let two = Process::serve(tallyback(), &database, &[]).await;
+    let acme = Acme::set_up(one.agency(&database).await).await;
+    let (here, there) = (acme.sdk(), acme.at(&two.base_url).sdk());
+    for round in 0..5 {
+        let sale = Acme::sale(&acme.click().await, &format!("A-{round}"));
+        let answers =
+            join_all((0..AT_ONCE).map(|n| if n % 2 == 0 { &here } else { &there }.record(&sale))).await;
+        let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+        one_was_counted(&answers);
+        assert_eq!(acme.agency.all("/v1/conversions").await.len(), round + 1);
+    }
+    assert_eq!(acme.agency.all("/v1/postbacks?code=duplicate").await.len(), 5 * (AT_ONCE - 1));
+    acme.agency.report_until("", "/totals/conversions/total", json!(5)).await;
+    one.kill().await;
+    two.kill().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

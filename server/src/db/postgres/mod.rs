@@ -26,6 +26,8 @@ pub type Conn = AsyncConnectionWrapper<AsyncPgConnection>;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations/postgres");
 const CONNECTIONS: usize = 10;
+/// What the REST API may use of them. Writers use four, jobs and the cache the rest.
+pub(in crate::db) const MANAGEMENT_CONNECTIONS: usize = 4;
 /// "Committed" means on disk, whatever the server's default is.
 const SET_UP: &str = "SET synchronous_commit = on; SET TIME ZONE 'UTC'";
 /// Names the lock under which one process at a time changes the tables; any constant of our own will do.

@@ -20,6 +20,8 @@ pub type Conn = SqliteConnection;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
 const READERS: usize = 4;
+/// What the REST API may use of them. The cache reads, too.
+pub(in crate::db) const MANAGEMENT_CONNECTIONS: usize = 3;
 /// WAL with FULL is what "committed" means here: it survives a power cut.
 const SET_UP: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                       PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;";

@@ -27,8 +27,15 @@ use crate::{
 pub const EXTENSION: &str = "x-codes";
 
 /// What anything behind an API key can answer.
-const BEHIND_AN_API_KEY: &[Code] =
-    &[Code::ApiKeyMissing, Code::ApiKeyInvalid, Code::HttpsRequired, Code::Unavailable, Code::Internal];
+const BEHIND_AN_API_KEY: &[Code] = &[
+    Code::ApiKeyMissing,
+    Code::ApiKeyInvalid,
+    Code::HttpsRequired,
+    Code::UriTooLong,
+    Code::HeadersTooLarge,
+    Code::Unavailable,
+    Code::Internal,
+];
 
 /// What any report of a conversion can be answered with.
 const REPORT: &[Code] = &[
@@ -65,6 +72,8 @@ const REPORT: &[Code] = &[
     Code::TimestampOutOfTolerance,
     Code::ScopeMissing,
     Code::HttpsRequired,
+    Code::UriTooLong,
+    Code::HeadersTooLarge,
     Code::Unavailable,
     Code::Internal,
 ];
@@ -74,6 +83,10 @@ pub fn document(place: &mut Place) {
     let access = security::access(place);
     let mut codes = listed(place.operation);
     codes.extend(common(access));
+    // A body that may be too large may be too slow.
+    if codes.contains(&Code::PayloadTooLarge) {
+        codes.push(Code::RequestTimeout);
+    }
     add_words(place.operation, &codes);
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
     codes.into_iter().for_each(|code| by_status.entry(code.status()).or_default().push(code));

@@ -103,6 +103,11 @@ fn unavailable(error: &Error, state: &State) -> HttpResponse {
     pages::unavailable()
 }
 
+/// What a visitor gets who does not come in.
+pub fn no_room() -> HttpResponse {
+    pages::unavailable()
+}
+
 fn redirect(followed: Followed) -> HttpResponse {
     let Some(location) = followed.location else { return pages::gone() };
     HttpResponse::Found()

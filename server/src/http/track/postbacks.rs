@@ -38,12 +38,22 @@ use crate::{
 #[get("/postback")]
 pub async fn get_postback_url(request: HttpRequest, state: Data<State>) -> HttpResponse {
     let answer = receive_query(&request, &state).await.unwrap_or_else(failed);
-    let text = Parameters::from_urlencoded(request.query_string());
+    state.metrics.count_postback(answer.code);
+    respond_to_query(&answer, request.query_string())
+}
+
+fn respond_to_query(answer: &Answer, query: &str) -> HttpResponse {
+    let text = Parameters::from_urlencoded(query);
     if text.is_ok_and(|parameters| parameters.text("format") == Some("text")) {
-        as_text(&answer)
+        as_text(answer)
     } else {
-        respond(&answer)
+        respond(answer)
     }
+}
+
+/// What a postback gets that does not come in.
+pub fn no_room(refusal: Refusal, query: &str) -> HttpResponse {
+    respond_to_query(&Answer::refused(refusal), query)
 }
 
 /// Reports a conversion by form. The parameters are those of the URL form, and `email_sha256` and `metadata`
@@ -53,7 +63,7 @@ pub async fn get_postback_url(request: HttpRequest, state: Data<State>) -> HttpR
     params(SignatureHeaders), extensions(("x-codes" = json!(["payload_too_large", "unsupported_media_type"]))))]
 #[post("/postback")]
 pub async fn post_postback_form(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
-    respond(&receive_message(&request, payload, &state, Form::Form).await.unwrap_or_else(failed))
+    report(&request, payload, &state, Form::Form).await
 }
 
 /// Reports a conversion as JSON: what the SDK sends. Any Standard Webhooks library can sign it. The same message
@@ -64,7 +74,13 @@ pub async fn post_postback_form(request: HttpRequest, payload: Payload, state: D
     params(SignatureHeaders), extensions(("x-codes" = json!(["payload_too_large", "unsupported_media_type"]))))]
 #[post("/conversions")]
 pub async fn report_conversion(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
-    respond(&receive_message(&request, payload, &state, Form::Json).await.unwrap_or_else(failed))
+    report(&request, payload, &state, Form::Json).await
+}
+
+async fn report(request: &HttpRequest, payload: Payload, state: &State, form: Form) -> HttpResponse {
+    let answer = receive_message(request, payload, state, form).await.unwrap_or_else(failed);
+    state.metrics.count_postback(answer.code);
+    respond(&answer)
 }
 
 async fn receive_query(request: &HttpRequest, state: &State) -> Result<Answer> {
@@ -82,7 +98,7 @@ async fn receive_message(
     Transport::of(request, &state.trusted_proxies).require_private()?;
     let wanted = if form == Form::Json { "application/json" } else { "application/x-www-form-urlencoded" };
     body::require_type(request, wanted)?;
-    let body = body::read(&mut payload.into_inner()).await?;
+    let body = body::read(&mut payload.into_inner(), state.door.limits.body).await?;
     let claim = Claim::of_message(request.headers(), &body)?;
     receive(state, claim, form, &body).await
 }

@@ -11,7 +11,9 @@ use clap::Parser;
 mod bare;
 mod figures;
 mod machine;
+mod open_loop;
 mod options;
+mod overload;
 mod rounds;
 mod sales;
 mod setting;
@@ -28,11 +30,12 @@ async fn main() -> ExitCode {
     match CommandLine::parse().command {
         Command::Bare => bare::serve().await.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
         Command::Run(options) => measure(&options).await,
+        Command::Overload(options) => overload::measure(&options).await,
     }
 }
 
 async fn measure(options: &Options) -> ExitCode {
-    let setting = Setting::start(options).await;
+    let setting = Setting::start(&options.server).await;
     let database = if setting.database.is_postgres() { "postgres" } else { "sqlite" };
     let mut rounds = Rounds::start(setting, options).await;
     let mut measured = Vec::new();
@@ -46,7 +49,7 @@ async fn measure(options: &Options) -> ExitCode {
     let peak_memory_mb = setting.processes.peak_memory_mb();
     let figures = Figures { rounds: &measured, beside: &beside, peak_memory_mb };
     figures.print();
-    let verified = setting.stop(options).await;
+    let verified = setting.stop(&options.server).await;
     let outcome = conclude(&figures, verified);
     println!("{}", figures.to_json(options, database));
     outcome

@@ -19,6 +19,8 @@ pub enum Command {
     Bare,
     /// Measure
     Run(Options),
+    /// Offer more clicks than the server can take
+    Overload(OverloadOptions),
 }
 
 /// How to measure.
@@ -39,4 +41,18 @@ pub struct Options {
     /// Threads of the load generator
     #[arg(long, default_value_t = 1)]
     pub threads: usize,
+}
+
+/// How to overload.
+#[derive(Args)]
+pub struct OverloadOptions {
+    /// The server's program
+    #[arg(long)]
+    pub server: PathBuf,
+    /// Seconds of each load
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..))]
+    pub seconds: u64,
+    /// Connections that are open at once; more than the server lets in (4,096 clicks)
+    #[arg(long, default_value_t = 8_000)]
+    pub connections: usize,
 }

@@ -1,9 +1,11 @@
 //! Everything that is measured: a fresh database, the server, the bare server, an advertiser with many links.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 use tallyback_tests::{Acme, Process, TestDatabase, run};
 
-use crate::{bare::Bare, machine::Processes, options::Options, visitors};
+use crate::{bare::Bare, machine::Processes, visitors};
 
 const CAMPAIGNS: usize = 10;
 const PUBLISHERS: usize = 24;
@@ -32,10 +34,10 @@ pub struct Setting {
 
 impl Setting {
     /// Starts and sets up everything.
-    pub async fn start(options: &Options) -> Self {
+    pub async fn start(program: &Path) -> Self {
         let bare = Bare::start(&std::env::current_exe().unwrap()).await;
         let database = TestDatabase::create().await;
-        let server = Process::serve(&options.server, &database, &["--trusted-proxies", "127.0.0.1"]).await;
+        let server = Process::serve(program, &database, &["--trusted-proxies", "127.0.0.1"]).await;
         let acme = Acme::set_up(server.agency(&database).await).await;
         let codes = links(&acme).await;
         let clicks = visitors::requests(host(&server.base_url), &codes);
@@ -62,13 +64,13 @@ impl Setting {
     }
 
     /// Stops the server as an operator would, and says whether the totals are what the rows add up to.
-    pub async fn stop(self, options: &Options) -> Result<(), String> {
+    pub async fn stop(self, program: &Path) -> Result<(), String> {
         self.server.signal("TERM").await;
         let (status, log) = self.server.end().await;
         if !status.success() {
             return Err(format!("the server ended with {status}: {log}"));
         }
-        let verified = run(&options.server, &["verify"], &[("DATABASE_URL", &self.database.url)]).await;
+        let verified = run(program, &["verify"], &[("DATABASE_URL", &self.database.url)]).await;
         println!("\ntallyback verify: {}", verified.stdout.lines().last().unwrap_or(&verified.stderr));
         if verified.code == Some(0) { Ok(()) } else { Err(verified.stdout + &verified.stderr) }
     }
