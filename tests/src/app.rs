@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tallyback_server::{
     app::{self, Notice},
     clock::{self, Clock},
-    config::Config,
+    config::{Config, SpoolConfig},
     db::Store,
     domain::{master_key::MasterKey, text::Name, time::Timestamp},
     operator,
@@ -58,6 +58,7 @@ impl TestApp {
             trusted_proxies: Vec::new(),
             geo_database: None,
             workers: Some(1),
+            spool: SpoolConfig { path: database.folder.path().join("spool.db"), limit_bytes: 64 << 20 },
         };
         change(&mut config);
         let app = app::build(config, clock.clone()).await.unwrap();

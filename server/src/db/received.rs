@@ -10,7 +10,7 @@ use crate::domain::{
     click_id::{ClickId, ClickIdError},
     goal::GoalRules,
     ids::{AdvertiserId, ConversionId, KeyId, PostbackId, RowId},
-    postback::{Form, Report},
+    postback::{Form, Intent, Report},
     refusal::Refusal,
     setup::Status,
     time::Timestamp,
@@ -65,4 +65,11 @@ pub struct Received {
     pub click: Option<Result<ClickId, ClickIdError>>,
     /// What it says, or why it was refused before that mattered.
     pub report: Result<Report, Refusal>,
+}
+
+impl Received {
+    /// Whether it is not a dry run, and not refused already.
+    pub fn may_count(&self) -> bool {
+        self.report.as_ref().is_ok_and(|report| report.intent == Intent::Count)
+    }
 }

@@ -27,7 +27,14 @@ pub use changes::forget_what_changed;
 pub use request_id::with_request_id;
 pub use stopping::say_when_stopping;
 
-use crate::{cache::Cache, clock::Clock, db::Store, domain::master_key::MasterKey, geo::Geo, ingest::Ingest};
+use crate::{
+    cache::Cache,
+    clock::Clock,
+    db::{Store, spool::Spool},
+    domain::master_key::MasterKey,
+    geo::Geo,
+    ingest::Ingest,
+};
 
 /// What every handler can reach.
 #[derive(Clone)]
@@ -38,6 +45,8 @@ pub struct State {
     pub cache: Cache,
     /// The writers of clicks and postbacks.
     pub ingest: Ingest,
+    /// Where clicks and postbacks wait while the database is away.
+    pub spool: Spool,
     /// Whether the server is about to stop.
     pub is_stopping: Arc<AtomicBool>,
     /// The clock.

@@ -1,14 +1,24 @@
 //! The writers that commit many requests at once. A click or a postback goes into a bounded queue with a place for
 //! its reply; a writer takes whatever is queued and commits it in one transaction; only then is anybody answered.
 //! There is no timer: a quiet server commits each request at once, a busy one commits more of them together.
+//! What the database cannot have goes to the spool instead, which is as durable.
 
+pub mod aside;
 mod batch;
 
+use std::{sync::atomic::Ordering, time::Duration};
+
+use aside::Aside;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     clock::Clock,
-    db::{Store, db_write, received::Incoming, rows::records::Click},
+    db::{
+        Store, db_write,
+        gate::Role,
+        received::{Incoming, Received, SetUp},
+        rows::records::Click,
+    },
     domain::answer::Answer,
     error::{Error, Result},
 };
@@ -20,6 +30,9 @@ const BATCH: usize = 500;
 /// Writers on PostgreSQL; SQLite has one by nature.
 const POSTGRES_WRITERS: usize = 2;
 
+/// How long a batch may take before it goes to the spool.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 type Queued<T, R> = (T, oneshot::Sender<Result<R>>);
 
 /// The way in for clicks and postbacks. Cheap to clone; the writers end when the last one is dropped.
@@ -27,28 +40,63 @@ type Queued<T, R> = (T, oneshot::Sender<Result<R>>);
 pub struct Ingest {
     clicks: mpsc::Sender<Queued<Click, ()>>,
     postbacks: mpsc::Sender<Queued<Incoming, Answer>>,
+    /// Postbacks that go to the spool whether the database is there or not.
+    late: mpsc::Sender<Queued<Received, Answer>>,
+    aside: Aside,
 }
 
 impl Ingest {
     /// Starts the writers on the current runtime.
-    pub fn start(store: Store, clock: Clock) -> Self {
+    pub fn start(store: Store, clock: Clock, aside: Aside) -> Self {
         let writers = if matches!(store, Store::Postgres(_)) { POSTGRES_WRITERS } else { 1 };
-        let clicks = batch::start(writers, {
-            let (store, clock) = (store.clone(), clock);
-            move |batch| record_clicks(store.clone(), clock.clone(), batch)
-        });
-        let postbacks = batch::start(writers, move |batch| record_postbacks(store.clone(), batch));
-        Self { clicks, postbacks }
+        let store = store.with_patience(PATIENCE).with_role(Role::Watch);
+        let clicks = batch::start(
+            writers,
+            {
+                let store = store.clone();
+                move |batch| record_clicks(store.clone(), clock.clone(), batch)
+            },
+            {
+                let aside = aside.clone();
+                move |batch| spool_clicks(aside.clone(), batch)
+            },
+        );
+        let (spool, late) = (aside.clone(), aside.clone());
+        let postbacks = batch::start(
+            writers,
+            move |batch| record_postbacks(store.clone(), batch),
+            move |batch: Vec<Incoming>| {
+                spool_postbacks(spool.clone(), batch.into_iter().map(|incoming| incoming.received).collect())
+            },
+        );
+        let late = batch::start(
+            1,
+            |_| async { Err(Error::Unavailable("they have to wait".into())) },
+            move |batch| spool_postbacks(late.clone(), batch),
+        );
+        Self { clicks, postbacks, late, aside }
     }
 
-    /// Records a click; returns when it is committed.
+    /// Records a click; returns when it is committed, or safe in the spool.
     pub async fn record_click(&self, click: Click) -> Result<()> {
-        submit(&self.clicks, click).await
+        let recorded = submit(&self.clicks, click).await;
+        if recorded.is_err() {
+            self.aside.losses.untracked_clicks.fetch_add(1, Ordering::Relaxed);
+        }
+        recorded
     }
 
-    /// Records a postback; returns its answer when it is committed.
-    pub async fn record_postback(&self, incoming: Incoming) -> Result<Answer> {
-        submit(&self.postbacks, incoming).await
+    /// Records a postback; returns its answer when it is committed, or safe in the spool. As long as anything waits
+    /// there, one that may count waits too: behind its click, and behind those that came before it. So does one whose
+    /// set-up could not be looked up.
+    pub async fn record_postback(&self, received: Received, set_up: Result<SetUp>) -> Result<Answer> {
+        match set_up {
+            Ok(set_up) if !received.may_count() || self.aside.spool.is_empty() => {
+                submit(&self.postbacks, Incoming { received, set_up }).await
+            }
+            Ok(_) | Err(Error::Unavailable(_)) => submit(&self.late, received).await,
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -67,4 +115,12 @@ async fn record_clicks(store: Store, clock: Clock, batch: Vec<Click>) -> Result<
 
 async fn record_postbacks(store: Store, batch: Vec<Incoming>) -> Result<Vec<Answer>> {
     db_write!(&store, |queries, conn| queries::record_postbacks::record(conn, &batch))
+}
+
+async fn spool_clicks(aside: Aside, batch: Vec<Click>) -> Vec<Result<()>> {
+    aside.clicks(batch).await
+}
+
+async fn spool_postbacks(aside: Aside, batch: Vec<Received>) -> Vec<Result<Answer>> {
+    aside.postbacks(batch).await
 }

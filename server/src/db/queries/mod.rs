@@ -18,6 +18,7 @@ pub mod postbacks;
 pub mod publishers;
 pub mod record_clicks;
 pub mod record_postbacks;
+pub mod replay;
 pub mod reports;
 mod resource;
 pub mod settle_holds;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
-use super::pool::Pool;
+use super::{gate::Gate, pool::Pool};
 use crate::error::{Error, Result};
 
 mod bulk;
@@ -25,17 +25,17 @@ const SET_UP: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRA
                       PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;";
 
 /// The pool of one that writes.
-pub fn writer(path: PathBuf) -> Pool<Conn> {
-    pool(path, 1)
+pub fn writer(path: PathBuf, gate: Gate) -> Pool<Conn> {
+    pool(path, 1, gate)
 }
 
 /// The pool that reads.
-pub fn readers(path: PathBuf) -> Pool<Conn> {
-    pool(path, READERS)
+pub fn readers(path: PathBuf, gate: Gate) -> Pool<Conn> {
+    pool(path, READERS, gate)
 }
 
-fn pool(path: PathBuf, size: usize) -> Pool<Conn> {
-    Pool::new(size, |_| true, move || open(&path))
+fn pool(path: PathBuf, size: usize, gate: Gate) -> Pool<Conn> {
+    Pool::new(size, gate, |_| true, move || open(&path))
 }
 
 fn open(path: &std::path::Path) -> Result<Conn> {

@@ -35,6 +35,7 @@ const REPORT: &[Code] = &[
     Code::Accepted,
     Code::AcceptedPending,
     Code::AcceptedOnHold,
+    Code::AcceptedSpooled,
     Code::Validated,
     Code::Duplicate,
     Code::DuplicateConflict,
@@ -66,6 +67,7 @@ const REPORT: &[Code] = &[
     Code::ScopeMissing,
     Code::HttpsRequired,
     Code::Unavailable,
+    Code::StorageFull,
     Code::Internal,
 ];
 

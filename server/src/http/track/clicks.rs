@@ -22,12 +22,13 @@ use crate::{
         time::Timestamp,
         visitor::{ClickClass, Visitor, classify, language, referrer_host},
     },
-    error::Result,
+    error::{Error, Result},
     http::{State, transport::Transport},
 };
 
 /// Records a click and redirects to the landing page, with the click id in its URL. The click is stored before the
-/// visitor moves on. Parameters that mean nothing here are ignored; values are cut to 500 bytes, never refused.
+/// visitor moves on; while the database is away, in a file of the server's own. Should neither have room, the visitor is
+/// redirected without a click id. Parameters that mean nothing here are ignored; values are cut to 500 bytes, never refused.
 /// While link, campaign or advertiser are paused or over, the click is recorded as `invalid` and goes to the fallback
 /// of the link, then of the campaign, then of the advertiser. Answers are pages for people, not problem documents.
 #[utoipa::path(tag = "Tracking", params(("link" = String, Path, description = "The link's code of seven characters, as in its `click_url`, or its id.", example = "3f9k2qd"), ClickQuery),
@@ -35,15 +36,25 @@ use crate::{
         (status = 302, description = "To the landing page, or to the fallback of what is out of use. No body; not to be cached.", headers(("location" = String, description = "The page, with the click id."))),
         (status = 404, description = "There is no such link, or it is archived. A neutral page; nothing is recorded.", body = String, content_type = "text/html", example = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Not found</title><h1>Not found</h1><p>There is nothing at this address."),
         (status = 410, description = "The link is out of use and has no fallback. A neutral page; the click is recorded as `invalid`.", body = String, content_type = "text/html", example = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>No longer available</title><h1>No longer available</h1><p>This offer is not available."),
-        (status = 503, description = "The click cannot be recorded right now. A neutral page.", body = String, content_type = "text/html", headers(("retry-after" = i64, description = "When to try again, in seconds.")), example = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Please try again</title><h1>Please try again</h1><p>This will only take a moment.")),
+        (status = 503, description = "The link is not known, and cannot be looked up right now. A neutral page.", body = String, content_type = "text/html", headers(("retry-after" = i64, description = "When to try again, in seconds.")), example = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Please try again</title><h1>Please try again</h1><p>This will only take a moment.")),
     extensions(("x-codes" = json!([]))))]
 #[get("/c/{link}")]
 pub async fn follow_link(request: HttpRequest, link: Path<String>, state: Data<State>) -> HttpResponse {
-    match prepare(&request, &link, &state).await {
+    match prepare(&request, &link, &state, Landing::WithClickId).await {
         Ok(Some((click, location))) => match state.ingest.record_click(click).await {
             Ok(()) => redirect(location),
-            Err(error) => unavailable(&error),
+            Err(error) => untracked(&request, &link, &state, &error).await,
         },
+        Ok(None) => pages::not_found(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// The way on for a visitor whose click found no place anywhere: without a click id, which would belong to no click.
+async fn untracked(request: &HttpRequest, link: &str, state: &State, error: &Error) -> HttpResponse {
+    tracing::debug!(%error, "a click could not be recorded");
+    match prepare(request, link, state, Landing::WithoutClickId).await {
+        Ok(Some((_, location))) => redirect(location),
         Ok(None) => pages::not_found(),
         Err(error) => unavailable(&error),
     }
@@ -59,14 +70,14 @@ pub async fn follow_link(request: HttpRequest, link: Path<String>, state: Data<S
     extensions(("x-codes" = json!([]))))]
 #[head("/c/{link}")]
 pub async fn probe_link(request: HttpRequest, link: Path<String>, state: Data<State>) -> HttpResponse {
-    match prepare(&request, &link, &state).await {
+    match prepare(&request, &link, &state, Landing::WithClickId).await {
         Ok(Some((_, location))) => redirect(location),
         Ok(None) => pages::not_found(),
         Err(error) => unavailable(&error),
     }
 }
 
-fn unavailable(error: &crate::error::Error) -> HttpResponse {
+fn unavailable(error: &Error) -> HttpResponse {
     tracing::error!(%error, "a click could not be recorded");
     pages::unavailable()
 }
@@ -79,11 +90,19 @@ fn redirect(location: Option<String>) -> HttpResponse {
         .finish()
 }
 
+/// Whether the landing page gets the click's id.
+#[derive(Clone, Copy, PartialEq)]
+enum Landing {
+    WithClickId,
+    WithoutClickId,
+}
+
 /// The click to record, and where to send the visitor; none when there is no such link.
 async fn prepare(
     request: &HttpRequest,
     link: &str,
     state: &State,
+    landing: Landing,
 ) -> Result<Option<(Click, Option<String>)>> {
     let Some(name) = LinkName::parse(link) else { return Ok(None) };
     let mut parameters = ClickParameters::parse(request.query_string());
@@ -96,9 +115,9 @@ async fn prepare(
     let now = state.clock.now();
     let destination = way(route).destination(now, parameters.url.as_deref());
     let click = click(request, state, route, traffic, &parameters, &destination, now);
-    let id = known.click_ids.text(&click.id);
+    let id = (landing == Landing::WithClickId).then(|| known.click_ids.text(&click.id));
     let location = destination.page.and_then(|page| {
-        page.render(Some(&id), &route.advertiser.click_id_parameter, |wanted| {
+        page.render(id.as_deref(), &route.advertiser.click_id_parameter, |wanted| {
             value(wanted, &click, &parameters)
         })
     });
