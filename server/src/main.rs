@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// What a request allocates on a worker, a writer frees on another thread: this allocator is made for that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     tallyback_server::cli::run().await

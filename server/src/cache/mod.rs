@@ -21,6 +21,7 @@ use crate::{
         ids::{AdvertiserId, CreativeId, KeyId, PartnerId, PublisherId, Reference},
         link_name::LinkName,
         master_key::MasterKey,
+        redirect::Pages,
         setup::Status,
         signature::SigningSecret,
     },
@@ -34,8 +35,20 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct KnownRoute {
     /// The link, its campaign, its advertiser, its partner.
     pub route: Route,
+    /// Its pages.
+    pub pages: Pages,
     /// The key of the partner's click ids.
     pub click_ids: ClickIdKey,
+}
+
+impl KnownRoute {
+    fn new(route: Route, master_key: &MasterKey) -> Self {
+        let Route { link, campaign, advertiser, .. } = &route;
+        let landing_url = link.landing_url.as_deref().unwrap_or(&campaign.landing_url);
+        let fallbacks = [&link.fallback_url, &campaign.fallback_url, &advertiser.fallback_url];
+        let pages = Pages::compile(landing_url, fallbacks.map(Option::as_deref));
+        Self { pages, click_ids: ClickIdKey::derive(master_key, route.scope.id()), route }
+    }
 }
 
 /// A signing key, ready to check signatures.
@@ -103,7 +116,7 @@ impl Cache {
     pub async fn route(&self, name: LinkName) -> Result<Option<Arc<KnownRoute>>> {
         self.look_up(&self.0.routes, name, async {
             let route = db_read!(&self.0.store, |queries, conn| queries::links::route(conn, name))?;
-            Ok(route.map(|route| (route.scope.id(), self.known_route(route))))
+            Ok(route.map(|route| (route.scope.id(), KnownRoute::new(route, &self.0.master_key))))
         })
         .await
     }
@@ -115,10 +128,6 @@ impl Cache {
             Ok(found.map(|(scope, row)| (scope.id(), self.known_key(scope, row))))
         })
         .await
-    }
-
-    fn known_route(&self, route: Route) -> KnownRoute {
-        KnownRoute { click_ids: ClickIdKey::derive(&self.0.master_key, route.scope.id()), route }
     }
 
     fn known_key(&self, scope: PartnerScope, row: SigningKey) -> KnownKey {

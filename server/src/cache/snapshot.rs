@@ -14,7 +14,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use tokio::time::Instant;
 
 use super::{
-    Cache,
+    Cache, KnownRoute,
     forms::{Goal, Key, Known, NamedRoute, owner},
 };
 use crate::{
@@ -137,7 +137,7 @@ impl Cache {
     fn restore(&self, known: Known) {
         let shelves = &self.0;
         shelves.routes.restore(known.routes.into_iter().filter_map(|NamedRoute { name, route }| {
-            Some((LinkName::parse(&name)?, route.scope.id(), self.known_route(route)))
+            Some((LinkName::parse(&name)?, route.scope.id(), KnownRoute::new(route, &shelves.master_key)))
         }));
         shelves.keys.restore(known.keys.into_iter().map(|Key(row)| {
             let scope = owner::of(row.partner_id);

@@ -2,6 +2,7 @@
 //! Each file of `queries/` is mounted under `postgres` and under `sqlite`, against that backend's own connection.
 //! No rule about conversions is decided here.
 
+mod bulk_tables;
 mod errors;
 pub mod gate;
 pub mod list;

@@ -5,7 +5,7 @@ pub mod answer;
 pub mod api_key;
 pub mod attribution;
 pub mod base32;
-mod click_class;
+pub mod click_class;
 pub mod click_id;
 pub mod click_parameters;
 pub mod code;

@@ -1,6 +1,8 @@
 //! Where a click goes: the landing page, a deep link that is allowed, a fallback, or nowhere.
 //! Never to an address that only the URL names.
 
+use std::borrow::Cow;
+
 use super::{
     landing::{LandingPage, deep_link},
     setup::{DeepLinks, Status},
@@ -16,32 +18,47 @@ pub struct Way<'a> {
     pub starts_at: Option<Timestamp>,
     /// When it ends.
     pub ends_at: Option<Timestamp>,
-    /// The landing page.
-    pub landing_url: &'a str,
-    /// The fallbacks of link, campaign and advertiser, in this order.
-    pub fallbacks: [Option<&'a str>; 3],
+    /// The pages.
+    pub pages: &'a Pages,
     /// Whether `url=` is looked at.
     pub deep_links: DeepLinks,
     /// Hosts that `url=` may lead to.
     pub deep_link_hosts: &'a [String],
 }
 
+/// The pages that a link knows, compiled once.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Pages {
+    landing: Option<LandingPage>,
+    fallback: Option<LandingPage>,
+}
+
+impl Pages {
+    /// Compiles the landing page, and the first of the fallbacks of link, campaign and advertiser. What was stored
+    /// and cannot be used (any more) is no page.
+    pub fn compile(landing_url: &str, fallbacks: [Option<&str>; 3]) -> Self {
+        let page = |url: &str| LandingPage::parse(url).ok();
+        Self { landing: page(landing_url), fallback: fallbacks.into_iter().flatten().find_map(page) }
+    }
+}
+
 /// Where one click goes.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Destination {
+pub struct Destination<'a> {
     /// The page; none: there is no page to show (any more).
-    pub page: Option<LandingPage>,
+    pub page: Option<Cow<'a, LandingPage>>,
     /// Why the click does not count.
     pub invalid: Option<&'static str>,
     /// True when `url=` was there and was not followed.
     pub deep_link_refused: bool,
 }
 
-impl Way<'_> {
+impl<'a> Way<'a> {
     /// Decides for a click at `now` that asks for `wanted` (`url=`).
-    pub fn destination(&self, now: Timestamp, wanted: Option<&str>) -> Destination {
+    pub fn destination(&self, now: Timestamp, wanted: Option<&str>) -> Destination<'a> {
+        let stored = |page: &'a Option<LandingPage>| page.as_ref().map(Cow::Borrowed);
         if let Some(reason) = self.out_of_use(now) {
-            let page = self.fallbacks.into_iter().flatten().find_map(|url| LandingPage::parse(url).ok());
+            let page = stored(&self.pages.fallback);
             return Destination { page, invalid: Some(reason), deep_link_refused: false };
         }
         let deep = wanted.and_then(|url| match self.deep_links {
@@ -49,7 +66,7 @@ impl Way<'_> {
             DeepLinks::Refused => None,
         });
         let deep_link_refused = wanted.is_some() && deep.is_none();
-        let page = deep.or_else(|| LandingPage::parse(self.landing_url).ok());
+        let page = deep.map(Cow::Owned).or_else(|| stored(&self.pages.landing));
         Destination { page, invalid: None, deep_link_refused }
     }
 
@@ -71,7 +88,11 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 
-    fn way<'a>(hosts: &'a [String]) -> Way<'a> {
+    fn pages(fallbacks: [Option<&str>; 3]) -> Pages {
+        Pages::compile("https://shop.example/", fallbacks)
+    }
+
+    fn way<'a>(hosts: &'a [String], pages: &'a Pages) -> Way<'a> {
         Way {
             statuses: [
                 (Status::Active, "link_paused"),
@@ -81,8 +102,7 @@ mod tests {
             ],
             starts_at: None,
             ends_at: None,
-            landing_url: "https://shop.example/",
-            fallbacks: [None; 3],
+            pages,
             deep_links: DeepLinks::Allowed,
             deep_link_hosts: hosts,
         }
@@ -95,19 +115,22 @@ mod tests {
     #[test]
     fn a_deep_link_is_followed_only_to_a_listed_host() {
         let hosts = ["shop.example".to_owned()];
-        let allowed = way(&hosts).destination(NOW, Some("https://shop.example/shoes"));
+        let pages = pages([None; 3]);
+        let allowed = way(&hosts, &pages).destination(NOW, Some("https://shop.example/shoes"));
         assert_eq!(url(&allowed), "https://shop.example/shoes");
-        let refused = way(&hosts).destination(NOW, Some("https://evil.example/"));
+        let refused = way(&hosts, &pages).destination(NOW, Some("https://evil.example/"));
         assert!(refused.deep_link_refused);
         assert_eq!(url(&refused), "https://shop.example/");
     }
 
     #[test]
     fn what_is_out_of_use_leads_to_the_nearest_fallback() {
-        let mut way = way(&[]);
+        let (none, some) =
+            (pages([None; 3]), pages([None, Some("https://a.example/"), Some("https://b.example/")]));
+        let mut way = way(&[], &none);
         way.statuses[1].0 = Status::Paused;
         assert_eq!(way.destination(NOW, None).page, None);
-        way.fallbacks = [None, Some("https://a.example/"), Some("https://b.example/")];
+        way.pages = &some;
         let destination = way.destination(NOW, None);
         assert_eq!(destination.invalid, Some("campaign_paused"));
         assert_eq!(url(&destination), "https://a.example/");
@@ -115,7 +138,8 @@ mod tests {
 
     #[test]
     fn a_campaign_runs_from_its_start_until_before_its_end() {
-        let mut way = way(&[]);
+        let pages = pages([None; 3]);
+        let mut way = way(&[], &pages);
         (way.starts_at, way.ends_at) = (Some(NOW), Some(NOW.plus_seconds(10)));
         assert_eq!(way.destination(NOW.plus_seconds(-1), None).invalid, Some("campaign_not_started"));
         assert_eq!(way.destination(NOW, None).invalid, None);

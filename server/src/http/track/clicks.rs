@@ -7,8 +7,9 @@ use actix_web::{
 };
 use serde_json::{Map, Value};
 
-use super::{click_query::ClickQuery, pages};
+use super::{click_query::ClickQuery, pages, user_agents};
 use crate::{
+    cache::KnownRoute,
     clock,
     db::{rows::records::Click, rows::setup::Route, sql_types::Json},
     domain::{
@@ -20,7 +21,7 @@ use crate::{
         redirect::{Destination, Way},
         setup::Status,
         time::Timestamp,
-        visitor::{ClickClass, Visitor, classify, language, referrer_host},
+        visitor::{ClickClass, classify, language, referrer_host},
     },
     error::{Error, Result},
     http::{State, transport::Transport},
@@ -113,7 +114,7 @@ async fn prepare(
     }
     let traffic = traffic(state, route, &mut parameters).await?;
     let now = state.clock.now();
-    let destination = way(route).destination(now, parameters.url.as_deref());
+    let destination = way(&known).destination(now, parameters.url.as_deref());
     let click = click(request, state, route, traffic, &parameters, &destination, now);
     let id = (landing == Landing::WithClickId).then(|| known.click_ids.text(&click.id));
     let location = destination.page.and_then(|page| {
@@ -145,7 +146,8 @@ async fn traffic(state: &State, route: &Route, parameters: &mut ClickParameters)
     Ok(traffic)
 }
 
-fn way(route: &Route) -> Way<'_> {
+fn way(known: &KnownRoute) -> Way<'_> {
+    let route = &known.route;
     let (link, campaign, advertiser) = (&route.link, &route.campaign, &route.advertiser);
     Way {
         statuses: [
@@ -156,9 +158,7 @@ fn way(route: &Route) -> Way<'_> {
         ],
         starts_at: campaign.starts_at,
         ends_at: campaign.ends_at,
-        landing_url: link.landing_url.as_deref().unwrap_or(&campaign.landing_url),
-        fallbacks: [&link.fallback_url, &campaign.fallback_url, &advertiser.fallback_url]
-            .map(Option::as_deref),
+        pages: &known.pages,
         deep_links: link.deep_links,
         deep_link_hosts: &advertiser.deep_link_hosts.0,
     }
@@ -174,13 +174,14 @@ fn click(
     route: &Route,
     traffic: Traffic,
     parameters: &ClickParameters,
-    destination: &Destination,
+    destination: &Destination<'_>,
     now: Timestamp,
 ) -> Click {
     let headers = request.headers();
     let user_agent = text(headers, "user-agent");
     let purpose = ["sec-purpose", "purpose", "x-moz"].iter().find_map(|name| text(headers, name));
-    let visitor = user_agent.map(Visitor::parse).unwrap_or_default();
+    let agent = user_agents::read(user_agent);
+    let visitor = agent.visitor.clone();
     let address = Transport::of(request, &state.trusted_proxies).client;
     let mut flags: Vec<String> = parameters.cut.iter().map(|name| format!("cut:{name}")).collect();
     if destination.deep_link_refused {
@@ -203,7 +204,7 @@ fn click(
         class: if destination.invalid.is_some() {
             ClickClass::Invalid
         } else {
-            classify(user_agent, purpose)
+            classify(agent.is_bot, purpose)
         },
         reason: destination.invalid.map(str::to_owned),
         flags: Json(flags),

@@ -7,3 +7,4 @@ pub mod credentials;
 mod masked;
 mod pages;
 pub mod postbacks;
+mod user_agents;

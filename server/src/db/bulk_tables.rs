@@ -1,0 +1,134 @@
+//! The tables that are written in bulk, with their columns: each database has its own way of inserting many rows.
+
+/// Calls a backend's macro once per table: function, table, row, type of the id, columns with their types in SQL and
+/// in Rust.
+macro_rules! bulk_tables {
+    ($insert_new:ident) => {
+        $insert_new!(
+            /// Inserts clicks of any partners; returns the new ones.
+            insert_clicks,
+            "clicks",
+            Click,
+            ClickId,
+            [
+                partner_id: Uid = PartnerId,
+                id: Uid = ClickId,
+                link_id: Uid = LinkId,
+                advertiser_id: Uid = AdvertiserId,
+                campaign_id: Uid = CampaignId,
+                creative_id: Nullable<Uid> = Option<CreativeId>,
+                publisher_id: Nullable<Uid> = Option<PublisherId>,
+                clicked_at: Utc = Timestamp,
+                class: Text = ClickClass,
+                reason: Nullable<Text> = Option<String>,
+                flags: JsonDoc = Json<Vec<String>>,
+                site: Nullable<Text> = Option<String>,
+                source_id: Nullable<Text> = Option<String>,
+                ext_click_id: Nullable<Text> = Option<String>,
+                parameters: JsonDoc = Json<Map<String, Value>>,
+                ip: Nullable<Text> = Option<String>,
+                country: Nullable<Text> = Option<String>,
+                region: Nullable<Text> = Option<String>,
+                isp: Nullable<Text> = Option<String>,
+                browser: Nullable<Text> = Option<String>,
+                os: Nullable<Text> = Option<String>,
+                os_version: Nullable<Text> = Option<String>,
+                device_type: Nullable<Text> = Option<String>,
+                language: Nullable<Text> = Option<String>,
+                referrer_host: Nullable<Text> = Option<String>,
+            ]
+        );
+
+        $insert_new!(
+            /// Inserts lines of the log; returns the new ones.
+            insert_postbacks,
+            "postbacks",
+            Postback,
+            PostbackId,
+            [
+                partner_id: Uid = PartnerId,
+                id: Uid = PostbackId,
+                received_at: Utc = Timestamp,
+                form: Text = Form,
+                key_id: Nullable<Uid> = Option<KeyId>,
+                advertiser_id: Nullable<Uid> = Option<AdvertiserId>,
+                goal_id: Nullable<Uid> = Option<GoalId>,
+                click_id: Nullable<Uid> = Option<ClickId>,
+                conversion_id: Nullable<Uid> = Option<ConversionId>,
+                message_id: Nullable<Text> = Option<String>,
+                code: Text = String,
+                http_status: Integer = i32,
+                request: JsonDoc = Json<Map<String, Value>>,
+                answer: JsonDoc = Json<Map<String, Value>>,
+            ]
+        );
+
+        $insert_new!(
+            /// Inserts conversions whose click or order is not counted yet; returns those.
+            insert_conversions,
+            "conversions",
+            Conversion,
+            ConversionId,
+            [
+                partner_id: Uid = PartnerId,
+                id: Uid = ConversionId,
+                advertiser_id: Uid = AdvertiserId,
+                goal_id: Uid = GoalId,
+                count_key: Text = String,
+                match_mode: Text = MatchMode,
+                click_id: Nullable<Uid> = Option<ClickId>,
+                link_id: Nullable<Uid> = Option<LinkId>,
+                campaign_id: Nullable<Uid> = Option<CampaignId>,
+                creative_id: Nullable<Uid> = Option<CreativeId>,
+                publisher_id: Nullable<Uid> = Option<PublisherId>,
+                order_id: Nullable<Text> = Option<String>,
+                customer_id: Nullable<Text> = Option<String>,
+                status: Text = ConversionStatus,
+                flags: JsonDoc = Json<Vec<String>>,
+                amount_micros: Nullable<BigInt> = Option<Micros>,
+                currency: Nullable<Text> = Option<Currency>,
+                payout_micros: BigInt = Micros,
+                revenue_micros: BigInt = Micros,
+                clicked_at: Nullable<Utc> = Option<Timestamp>,
+                event_time: Utc = Timestamp,
+                received_at: Utc = Timestamp,
+                hold_until: Nullable<Utc> = Option<Timestamp>,
+                hold_end: Text = HoldEnd,
+                postback_id: Uid = PostbackId,
+                parameters: JsonDoc = Json<Map<String, Value>>,
+                updated_at: Utc = Timestamp,
+            ]
+        );
+    };
+}
+pub(in crate::db) use bulk_tables;
+
+/// The names of columns, separated by commas.
+macro_rules! concat_columns {
+    ($first:ident $(, $column:ident)*) => { concat!(stringify!($first) $(, ", ", stringify!($column))*) };
+}
+pub(in crate::db) use concat_columns;
+
+/// What the lists above name: to be imported where they are used.
+pub(in crate::db) mod types {
+    pub use diesel::sql_types::{BigInt, Integer, Nullable, Text};
+    pub use serde_json::{Map, Value};
+
+    pub use crate::{
+        db::{
+            rows::records::{Click, Conversion, Postback},
+            sql_types::{Json, JsonDoc, Uid, Utc},
+        },
+        domain::{
+            click_id::ClickId,
+            conversion::{ConversionStatus, MatchMode},
+            currency::Currency,
+            goal::HoldEnd,
+            ids::*,
+            money::Micros,
+            postback::Form,
+            time::Timestamp,
+            visitor::ClickClass,
+        },
+    };
+}
