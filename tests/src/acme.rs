@@ -1,5 +1,7 @@
 //! An advertiser with everything that a conversion needs, set up over the REST API.
 
+use std::time::Duration;
+
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use tallyback::{Client, Conversion};
@@ -7,6 +9,7 @@ use tallyback::{Client, Conversion};
 use crate::{Agency, Answer, Signer, answer, visit};
 
 /// Acme sells shoes.
+#[derive(Clone)]
 pub struct Acme {
     /// The agency that looks after it.
     pub agency: Agency,
@@ -76,6 +79,20 @@ impl Acme {
             .signing_secret(signer.secret)
             .build()
             .unwrap()
+    }
+
+    /// The same without retries.
+    pub fn sdk_that_sends_once(&self) -> Client {
+        let signer = self.signer();
+        let builder =
+            Client::builder(&self.agency.base_url).key_id(signer.key_id).signing_secret(signer.secret);
+        builder.retries(0).timeout(Duration::from_secs(20)).build().unwrap()
+    }
+
+    /// Acme as it is known to a server at another address.
+    pub fn at(&self, base_url: &str) -> Self {
+        let agency = Agency::new(base_url, &self.agency.id, &self.agency.api_key);
+        Self { agency, ..self.clone() }
     }
 
     /// Reports a conversion as JSON, signed now.

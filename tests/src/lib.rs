@@ -11,6 +11,8 @@
 //! | `agency` | a partner and its API key |
 //! | `acme` | an advertiser with everything that a conversion needs |
 //! | `answer` | what came back |
+//! | `proxy`, `outage` | what can happen to a database |
+//! | `load` | visitors who click and buy, and what they were answered |
 //! | `signer` | signatures, made by other code than the server's |
 #![expect(clippy::unwrap_used, reason = "a harness that cannot go on is a failed test")]
 
@@ -19,7 +21,10 @@ mod agency;
 mod answer;
 mod app;
 mod database;
+mod load;
+mod outage;
 mod process;
+mod proxy;
 mod signer;
 
 pub use acme::{Acme, now, signer};
@@ -27,7 +32,10 @@ pub use agency::Agency;
 pub use answer::{Answer, Visit, client, parameter, visit, with_parameter};
 pub use app::TestApp;
 pub use database::TestDatabase;
+pub use load::{Clicked, Load, Seen, Sold};
+pub use outage::{Frail, Outage};
 pub use process::{Ended, Process, run};
+pub use proxy::{Line, Proxy};
 pub use signer::Signer;
 
 /// A browser, as it names itself.

@@ -60,6 +60,11 @@ impl Aside {
         self.turn.lock().await
     }
 
+    /// The right to append, or to find that nothing waits any more; without it too, when draining takes long.
+    pub async fn turn_or_patience(&self) -> Option<MutexGuard<'_, ()>> {
+        timeout(COURTESY, self.turn.lock()).await.ok()
+    }
+
     /// Spools clicks, all or none.
     pub async fn clicks(&self, clicks: Vec<Click>) -> Vec<Result<()>> {
         let count = clicks.len();
@@ -75,7 +80,6 @@ impl Aside {
     pub async fn postbacks(&self, postbacks: Vec<Received>) -> Vec<Result<Answer>> {
         let waiting: Vec<_> = postbacks.iter().filter(|received| can_wait(received)).cloned().collect();
         let entries = waiting.into_iter().map(|received| Entry::Postback(Box::new(received))).collect();
-        let _turn = timeout(COURTESY, self.turn.lock()).await;
         let spooled = self.append(entries).await;
         postbacks.iter().map(|received| self.answer(received, &spooled)).collect()
     }

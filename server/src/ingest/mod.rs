@@ -35,13 +35,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 type Queued<T, R> = (T, oneshot::Sender<Result<R>>);
 
+type Late = (Received, Option<SetUp>);
+
 /// The way in for clicks and postbacks. Cheap to clone; the writers end when the last one is dropped.
 #[derive(Clone)]
 pub struct Ingest {
     clicks: mpsc::Sender<Queued<Click, ()>>,
     postbacks: mpsc::Sender<Queued<Incoming, Answer>>,
-    /// Postbacks that go to the spool whether the database is there or not.
-    late: mpsc::Sender<Queued<Received, Answer>>,
+    /// Postbacks that came while others waited in the spool, or whose set-up is not known.
+    late: mpsc::Sender<Queued<Late, Result<Answer>>>,
     aside: Aside,
 }
 
@@ -61,18 +63,27 @@ impl Ingest {
                 move |batch| spool_clicks(aside.clone(), batch)
             },
         );
-        let (spool, late) = (aside.clone(), aside.clone());
         let postbacks = batch::start(
             writers,
-            move |batch| record_postbacks(store.clone(), batch),
-            move |batch: Vec<Incoming>| {
-                spool_postbacks(spool.clone(), batch.into_iter().map(|incoming| incoming.received).collect())
+            {
+                let store = store.clone();
+                move |batch| record_postbacks(store.clone(), batch)
+            },
+            {
+                let aside = aside.clone();
+                move |batch| spool_postbacks(aside.clone(), batch)
             },
         );
         let late = batch::start(
             1,
-            |_| async { Err(Error::Unavailable("they have to wait".into())) },
-            move |batch| spool_postbacks(late.clone(), batch),
+            {
+                let aside = aside.clone();
+                move |batch| record_late(store.clone(), aside.clone(), batch)
+            },
+            {
+                let aside = aside.clone();
+                move |batch| spool_late(aside.clone(), batch)
+            },
         );
         Self { clicks, postbacks, late, aside }
     }
@@ -94,7 +105,8 @@ impl Ingest {
             Ok(set_up) if !received.may_count() || self.aside.spool.is_empty() => {
                 submit(&self.postbacks, Incoming { received, set_up }).await
             }
-            Ok(_) | Err(Error::Unavailable(_)) => submit(&self.late, received).await,
+            Ok(set_up) => submit(&self.late, (received, Some(set_up))).await?,
+            Err(Error::Unavailable(_)) => submit(&self.late, (received, None)).await?,
             Err(error) => Err(error),
         }
     }
@@ -121,6 +133,22 @@ async fn spool_clicks(aside: Aside, batch: Vec<Click>) -> Vec<Result<()>> {
     aside.clicks(batch).await
 }
 
-async fn spool_postbacks(aside: Aside, batch: Vec<Received>) -> Vec<Result<Answer>> {
-    aside.postbacks(batch).await
+async fn spool_postbacks(aside: Aside, batch: Vec<Incoming>) -> Vec<Result<Answer>> {
+    aside.postbacks(batch.into_iter().map(|incoming| incoming.received).collect()).await
+}
+
+/// Records postbacks that were to wait, if nothing waits any more before them: whoever drains and whoever appends take
+/// turns, so the spool does become empty under any load, and then stays so.
+async fn record_late(store: Store, aside: Aside, batch: Vec<Late>) -> Result<Vec<Result<Answer>>> {
+    let _turn = aside.turn_or_patience().await;
+    let known = batch.iter().cloned().map(|(received, set_up)| Some(Incoming { received, set_up: set_up? }));
+    match known.collect::<Option<Vec<_>>>().filter(|_| aside.spool.is_empty()) {
+        Some(batch) => Ok(record_postbacks(store, batch).await?.into_iter().map(Ok).collect()),
+        None => Ok(aside.postbacks(batch.into_iter().map(|(received, _)| received).collect()).await),
+    }
+}
+
+async fn spool_late(aside: Aside, batch: Vec<Late>) -> Vec<Result<Result<Answer>>> {
+    let received = batch.into_iter().map(|(received, _)| received).collect();
+    aside.postbacks(received).await.into_iter().map(Ok).collect()
 }

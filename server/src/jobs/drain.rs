@@ -19,7 +19,7 @@ use crate::{
 
 /// Entries in one transaction.
 const GROUP: usize = 500;
-/// Groups in a turn. Those who append come between two turns with at most two batches of 500: fewer than that.
+/// Groups in a turn. Between two turns at most one batch of 500 is appended: the spool becomes empty under any load.
 const GROUPS: usize = 4;
 /// How long a group may take.
 const PATIENCE: Duration = Duration::from_secs(10);

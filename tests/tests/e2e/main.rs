@@ -9,6 +9,7 @@ mod geo_file;
 mod https;
 mod journey;
 mod lists;
+mod outages;
 mod postback_forms;
 mod program;
 mod restarts;

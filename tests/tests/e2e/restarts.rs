@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::{Value, json};
 use tallyback::Client;
-use tallyback_tests::{Acme, Agency, BROWSER, Process, TestDatabase, client, parameter};
+use tallyback_tests::{Acme, BROWSER, Process, TestDatabase, client, parameter};
 use tokio::task::JoinSet;
 
 use super::{tallyback, verify::verify};
@@ -27,20 +27,6 @@ struct Acknowledged {
     /// Orders that were sent and not answered: they may have been counted.
     open: Mutex<Vec<(String, String)>>,
     orders: AtomicU64,
-}
-
-/// Acme as it is known to a server that was started again, at another port.
-fn moved(acme: &Acme, server: &Process) -> Acme {
-    let agency = Agency::new(&server.base_url, &acme.agency.id, &acme.agency.api_key);
-    Acme {
-        agency,
-        link: acme.link.clone(),
-        advertiser: acme.advertiser.clone(),
-        goal: acme.goal.clone(),
-        campaign: acme.campaign.clone(),
-        publisher: acme.publisher.clone(),
-        key: acme.key.clone(),
-    }
 }
 
 fn sdk(acme: &Acme) -> Client {
@@ -85,7 +71,7 @@ async fn kill_9_loses_nothing_that_was_answered() {
     let acme = Acme::set_up(server.agency(&database).await).await;
     let known = Arc::new(Acknowledged::default());
     for round in 0..ROUNDS {
-        let here = moved(&acme, &server);
+        let here = acme.at(&server.base_url);
         let stop = Arc::new(AtomicBool::new(false));
         let visitors = load(&here, &known, &stop);
         tokio::time::sleep(Duration::from_millis(150 + round * 37 % 200)).await;
@@ -94,7 +80,7 @@ async fn kill_9_loses_nothing_that_was_answered() {
         visitors.join_all().await;
         server = Process::serve(tallyback(), &database, &[]).await;
     }
-    let acme = moved(&acme, &server);
+    let acme = acme.at(&server.base_url);
 
     // What was sent and not answered is sent again: it counts once, whether it was counted before or not.
     let open = std::mem::take(&mut *known.open.lock().unwrap());
@@ -181,7 +167,7 @@ async fn a_polite_stop_fails_no_request_and_loses_nothing() {
     visitors.join_all().await;
 
     let server = Process::serve(tallyback(), &database, &[]).await;
-    let acme = moved(&acme, &server);
+    let acme = acme.at(&server.base_url);
     let names = |rows: Vec<Value>, name: &str| -> HashSet<String> {
         rows.iter().map(|row| row[name].as_str().unwrap().to_owned()).collect()
     };
