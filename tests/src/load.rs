@@ -78,25 +78,41 @@ impl Seen {
 pub struct Load {
     visitors: JoinSet<Seen>,
     stop: Arc<AtomicBool>,
+    sold: Arc<AtomicU64>,
 }
 
 impl Load {
     /// Sends visitors who click, buy and come again. Orders start with `name`.
     pub fn start(acme: &Acme, visitors: usize, name: &str) -> Self {
         let (stop, orders) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let all_sold = Arc::new(AtomicU64::new(0));
         let mut set = JoinSet::new();
         for _ in 0..visitors {
             let (acme, stop, orders, name) = (acme.clone(), stop.clone(), orders.clone(), name.to_owned());
+            let sold = all_sold.clone();
             set.spawn(async move {
                 let (http, sdk, mut seen) = (client(), acme.sdk_that_sends_once(), Seen::default());
                 while !stop.load(Ordering::Relaxed) {
                     let order = format!("{name}-{}", orders.fetch_add(1, Ordering::Relaxed));
+                    let before = seen.sales.len();
                     shop(&http, &acme, &sdk, order, &mut seen).await;
+                    sold.fetch_add((seen.sales.len() - before) as u64, Ordering::Relaxed);
                 }
                 seen
             });
         }
-        Self { visitors: set, stop }
+        Self { visitors: set, stop, sold: all_sold }
+    }
+
+    /// Waits until so many more sales were answered.
+    pub async fn more(&self, sales: u64) {
+        let wanted = self.sold.load(Ordering::Relaxed) + sales;
+        let arrived = async {
+            while self.sold.load(Ordering::Relaxed) < wanted {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), arrived).await.expect("sales are answered");
     }
 
     /// Waits until every visitor has got the answer to the last request.
@@ -123,6 +139,6 @@ async fn shop(http: &Client, acme: &Acme, sdk: &tallyback::Client, order: String
     seen.clicks.push(Clicked { at, took: at.elapsed(), id: id.clone() });
     match sdk.record(&Acme::sale(&id, &order)).await {
         Ok(recorded) => seen.sales.push(Sold { order, outcome: recorded.outcome }),
-        Err(error) => seen.failures.push(format!("{order}: {error}")),
+        Err(error) => seen.failures.push(format!("{order}: {error:?}")),
     }
 }

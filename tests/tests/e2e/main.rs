@@ -4,6 +4,7 @@
 use std::path::Path;
 
 mod attribution;
+mod away_at_start;
 mod clicks;
 mod geo_file;
 mod https;
@@ -15,6 +16,7 @@ mod program;
 mod restarts;
 mod set_up;
 mod signatures;
+mod spool_damage;
 mod storms;
 mod tables;
 mod tenants;

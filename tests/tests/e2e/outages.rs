@@ -13,6 +13,8 @@ use tallyback_tests::{Acme, Frail, Load, Outage, Process, Seen, TestDatabase, cl
 use super::{tallyback, verify::verify};
 
 const VISITORS: usize = 8;
+/// Sales before and after each outage.
+const SALES: u64 = 50;
 
 /// How long before an outage requests are sent that it hits.
 const IN_FLIGHT: Duration = Duration::from_millis(200);
@@ -87,7 +89,7 @@ async fn an_outage_loses_nothing_and_counts_nothing_twice() {
     let mut all = Seen::default();
     for outage in Outage::all(&frail.database) {
         let load = Load::start(&acme, VISITORS, &format!("{outage:?}"));
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        load.more(SALES).await;
         frail.begin(outage).await;
         let began = Instant::now();
         until(&server.base_url, is_away).await;
@@ -103,6 +105,7 @@ async fn an_outage_loses_nothing_and_counts_nothing_twice() {
         let ended = Instant::now();
         until(&server.base_url, is_ok).await;
         let drained = ended.elapsed();
+        load.more(SALES).await;
         let seen = load.stop().await;
         println!(
             "{outage:?}: {} clicks, sales {:?}; p99 of clicks {:?} before, {:?} during; {depth} spooled, drained in {drained:?}",

@@ -76,8 +76,8 @@ pub struct Recovery {
     pub kept: u64,
     /// Entries that are there and do not fit their checksum. They are in the table `quarantine`.
     pub damaged: u64,
-    /// Entries that are known to be missing. A journal that was cut exactly at the end of a transaction, or a file
-    /// that was deleted, shows nothing; the journal holds something alone only when the disk was full.
+    /// Entries that are known to be missing. A journal that was cut exactly at the end of a transaction shows nothing;
+    /// it holds something alone only when the disk was full. Of a file that was deleted the lock file still tells.
     pub lost: u64,
     /// Where the damaged file is (with `-wal` and `-shm` beside it), or what is left of it.
     pub set_aside: Option<PathBuf>,
@@ -173,8 +173,7 @@ impl Spool {
 
     /// How many entries wait in a file, as whoever had it open last has said. Opens nothing.
     pub fn waiting_in(path: &Path) -> Option<u64> {
-        let text = std::fs::read_to_string(recovery::beside(path, store::LOCK)).ok()?;
-        text.trim().parse().ok()
+        store::told(path)
     }
 
     /// How much waits. Never touches the disk.

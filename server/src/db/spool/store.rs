@@ -18,7 +18,7 @@ use crate::domain::time::Timestamp;
 const EMPTY_FILE_BYTES: u64 = 1024 * 1024;
 
 /// What the name of the lock file ends with.
-pub(super) const LOCK: &str = ".lock";
+const LOCK: &str = ".lock";
 
 /// The file and what is known about it.
 pub(super) struct Store {
@@ -38,10 +38,15 @@ pub(super) struct Store {
 impl Store {
     /// Opens the file; see [`super::Spool::open`].
     pub(super) fn open(path: &Path, limit_bytes: u64, now: Timestamp) -> Result<(Self, Recovery)> {
-        let lock = Some(lock(path)?);
+        let (lock, told) = (Some(lock(path)?), told(path));
+        let is_gone = !path.exists();
         let (path, depth) = (path.to_owned(), Depth::default());
         let mut store = Self { path, limit_bytes, lock, file: None, depth, last: 0, taken: 0 };
-        let recovery = store.recover(now)?;
+        let mut recovery = store.recover(now)?;
+        if is_gone {
+            let found = recovery.kept + recovery.damaged;
+            recovery.lost = told.unwrap_or_default().saturating_sub(found).max(recovery.lost);
+        }
         Ok((store, recovery))
     }
 
@@ -214,6 +219,11 @@ impl Depth {
     pub(super) fn and(self, row: &Row) -> Self {
         self.plus(&size(row))
     }
+}
+
+/// How many entries wait in a file, as its lock file says. None where it says nothing.
+pub(super) fn told(path: &Path) -> Option<u64> {
+    fs::read_to_string(recovery::beside(path, LOCK)).ok()?.trim().parse().ok()
 }
 
 fn lock(path: &Path) -> Result<fs::File> {
