@@ -66,22 +66,19 @@ impl Aside {
     }
 
     /// Spools clicks, all or none.
-    pub async fn clicks(&self, clicks: Vec<Click>) -> Vec<Result<()>> {
-        let count = clicks.len();
-        let spooled = self.append(clicks.into_iter().map(|click| Entry::Click(Box::new(click))).collect());
-        match spooled.await {
-            Ok(()) => (0..count).map(|_| Ok(())).collect(),
-            Err(error) => (0..count).map(|_| Err(no_room(&error))).collect(),
-        }
+    pub async fn clicks(&self, clicks: &[Click]) -> Vec<Result<()>> {
+        let entries = clicks.iter().map(|click| Entry::Click(Box::new(click.clone()))).collect();
+        let spooled = self.append(entries).await;
+        clicks.iter().map(|_| spooled.as_ref().map_err(no_room).copied()).collect()
     }
 
     /// Spools postbacks, all or none, and says what to answer to each. What is refused already stays refused; its
     /// line of the log can wait, if its sender could sign.
-    pub async fn postbacks(&self, postbacks: Vec<Received>) -> Vec<Result<Answer>> {
-        let waiting: Vec<_> = postbacks.iter().filter(|received| can_wait(received)).cloned().collect();
-        let entries = waiting.into_iter().map(|received| Entry::Postback(Box::new(received))).collect();
+    pub async fn postbacks(&self, postbacks: Vec<&Received>) -> Vec<Result<Answer>> {
+        let waiting = postbacks.iter().filter(|received| can_wait(received));
+        let entries = waiting.map(|received| Entry::Postback(Box::new((*received).clone()))).collect();
         let spooled = self.append(entries).await;
-        postbacks.iter().map(|received| self.answer(received, &spooled)).collect()
+        postbacks.into_iter().map(|received| self.answer(received, &spooled)).collect()
     }
 
     fn answer(&self, received: &Received, spooled: &SpoolResult<()>) -> Result<Answer> {

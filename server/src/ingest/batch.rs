@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc};
 
 use tokio::sync::{Mutex, mpsc};
 
-use super::{BATCH, QUEUE, Queued};
+use super::{BATCH, QUEUE, Queued, Reply};
 use crate::error::{Error, Result};
 
 /// How often a batch is tried again that another transaction was in the way of.
@@ -14,8 +14,8 @@ const MOST_CONTENDED: usize = 5;
 /// `aside`.
 pub(super) fn start<T, R, F, G>(
     writers: usize,
-    commit: impl Fn(Vec<T>) -> F + Clone + Send + Sync + 'static,
-    aside: impl Fn(Vec<T>) -> G + Clone + Send + Sync + 'static,
+    commit: impl Fn(Arc<Vec<T>>) -> F + Clone + Send + Sync + 'static,
+    aside: impl Fn(Arc<Vec<T>>) -> G + Clone + Send + Sync + 'static,
 ) -> mpsc::Sender<Queued<T, R>>
 where
     T: Clone + Send + Sync + 'static,
@@ -33,8 +33,8 @@ where
 
 async fn write<T, R, F, G>(
     receiver: Arc<Mutex<mpsc::Receiver<Queued<T, R>>>>,
-    commit: impl Fn(Vec<T>) -> F,
-    aside: impl Fn(Vec<T>) -> G,
+    commit: impl Fn(Arc<Vec<T>>) -> F,
+    aside: impl Fn(Arc<Vec<T>>) -> G,
 ) where
     T: Clone,
     F: Future<Output = Result<Vec<R>>>,
@@ -53,44 +53,40 @@ async fn write<T, R, F, G>(
 /// found: the others are not harmed.
 async fn settle<T, R, F, G>(
     queued: Vec<Queued<T, R>>,
-    commit: &impl Fn(Vec<T>) -> F,
-    aside: &impl Fn(Vec<T>) -> G,
+    commit: &impl Fn(Arc<Vec<T>>) -> F,
+    aside: &impl Fn(Arc<Vec<T>>) -> G,
 ) where
     T: Clone,
     F: Future<Output = Result<Vec<R>>>,
     G: Future<Output = Vec<Result<R>>>,
 {
-    let (mut waiting, mut contended) = (vec![queued], 0);
-    while let Some(mut batch) = waiting.pop() {
-        let outcome = commit(batch.iter().map(|(item, _)| item.clone()).collect()).await;
+    let mut contended = 0;
+    let mut waiting: Vec<(Vec<T>, Vec<Reply<R>>)> = vec![queued.into_iter().unzip()];
+    while let Some((items, mut replies)) = waiting.pop() {
+        let items: Arc<Vec<T>> = Arc::new(items);
+        let mut outcome = commit(items.clone()).await;
+        while contended < MOST_CONTENDED && matches!(outcome, Err(Error::Contended(_))) {
+            contended += 1;
+            outcome = commit(items.clone()).await;
+        }
         match outcome {
             Ok(results) => {
-                batch.into_iter().zip(results).for_each(|((_, reply), result)| drop(reply.send(Ok(result))))
+                replies.into_iter().zip(results).for_each(|(reply, result)| drop(reply.send(Ok(result))))
             }
-            Err(Error::Contended(_)) if contended < MOST_CONTENDED => {
-                contended += 1;
-                waiting.push(batch);
+            Err(Error::Unavailable(_) | Error::Contended(_)) => {
+                let outcomes = aside(items).await;
+                replies.into_iter().zip(outcomes).for_each(|(reply, outcome)| drop(reply.send(outcome)));
             }
-            Err(Error::Unavailable(_) | Error::Contended(_)) => put_aside(batch, aside).await,
-            Err(error) if batch.len() == 1 => {
+            Err(error) if items.len() == 1 => {
                 tracing::error!(%error, "a request could not be written");
-                batch
-                    .into_iter()
-                    .for_each(|(_, reply)| drop(reply.send(Err(Error::Internal(error.to_string())))));
+                let why = error.to_string();
+                replies.into_iter().for_each(|reply| drop(reply.send(Err(Error::Internal(why.clone())))));
             }
             Err(_) => {
-                let second = batch.split_off(batch.len() / 2);
-                waiting.extend([second, batch]);
+                let (first, second) = items.split_at(items.len() / 2);
+                let for_second = replies.split_off(first.len());
+                waiting.extend([(second.to_vec(), for_second), (first.to_vec(), replies)]);
             }
         }
     }
-}
-
-async fn put_aside<T, R, G>(batch: Vec<Queued<T, R>>, aside: &impl Fn(Vec<T>) -> G)
-where
-    G: Future<Output = Vec<Result<R>>>,
-{
-    let (items, replies): (Vec<T>, Vec<_>) = batch.into_iter().unzip();
-    let outcomes = aside(items).await;
-    replies.into_iter().zip(outcomes).for_each(|(reply, outcome)| drop(reply.send(outcome)));
 }

@@ -6,7 +6,10 @@
 pub mod aside;
 mod batch;
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use aside::Aside;
 use tokio::sync::{mpsc, oneshot};
@@ -33,8 +36,9 @@ const POSTGRES_WRITERS: usize = 2;
 /// How long a batch may take before it goes to the spool.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-type Queued<T, R> = (T, oneshot::Sender<Result<R>>);
-
+type Reply<R> = oneshot::Sender<Result<R>>;
+type Queued<T, R> = (T, Reply<R>);
+/// A postback, with what the set-up says, if that is known.
 type Late = (Received, Option<SetUp>);
 
 /// The way in for clicks and postbacks. Cheap to clone; the writers end when the last one is dropped.
@@ -118,37 +122,37 @@ async fn submit<T, R>(queue: &mpsc::Sender<Queued<T, R>>, item: T) -> Result<R> 
     answer.await.map_err(|_| Error::Unavailable("the writer has stopped".into()))?
 }
 
-async fn record_clicks(store: Store, clock: Clock, batch: Vec<Click>) -> Result<Vec<()>> {
+async fn record_clicks(store: Store, clock: Clock, batch: Arc<Vec<Click>>) -> Result<Vec<()>> {
     let count = batch.len();
     db_write!(&store, |queries, conn| {
         queries::record_clicks::record(conn, &batch, || clock.new_id()).map(|()| vec![(); count])
     })
 }
 
-async fn record_postbacks(store: Store, batch: Vec<Incoming>) -> Result<Vec<Answer>> {
+async fn record_postbacks(store: Store, batch: Arc<Vec<Incoming>>) -> Result<Vec<Answer>> {
     db_write!(&store, |queries, conn| queries::record_postbacks::record(conn, &batch))
 }
 
-async fn spool_clicks(aside: Aside, batch: Vec<Click>) -> Vec<Result<()>> {
-    aside.clicks(batch).await
+async fn spool_clicks(aside: Aside, batch: Arc<Vec<Click>>) -> Vec<Result<()>> {
+    aside.clicks(&batch).await
 }
 
-async fn spool_postbacks(aside: Aside, batch: Vec<Incoming>) -> Vec<Result<Answer>> {
-    aside.postbacks(batch.into_iter().map(|incoming| incoming.received).collect()).await
+async fn spool_postbacks(aside: Aside, batch: Arc<Vec<Incoming>>) -> Vec<Result<Answer>> {
+    aside.postbacks(batch.iter().map(|incoming| &incoming.received).collect()).await
 }
 
 /// Records postbacks that were to wait, if nothing waits any more before them: whoever drains and whoever appends take
 /// turns, so the spool does become empty under any load, and then stays so.
-async fn record_late(store: Store, aside: Aside, batch: Vec<Late>) -> Result<Vec<Result<Answer>>> {
+async fn record_late(store: Store, aside: Aside, batch: Arc<Vec<Late>>) -> Result<Vec<Result<Answer>>> {
     let _turn = aside.turn_or_patience().await;
     let known = batch.iter().cloned().map(|(received, set_up)| Some(Incoming { received, set_up: set_up? }));
     match known.collect::<Option<Vec<_>>>().filter(|_| aside.spool.is_empty()) {
-        Some(batch) => Ok(record_postbacks(store, batch).await?.into_iter().map(Ok).collect()),
-        None => Ok(aside.postbacks(batch.into_iter().map(|(received, _)| received).collect()).await),
+        Some(batch) => Ok(record_postbacks(store, Arc::new(batch)).await?.into_iter().map(Ok).collect()),
+        None => Ok(aside.postbacks(batch.iter().map(|(received, _)| received).collect()).await),
     }
 }
 
-async fn spool_late(aside: Aside, batch: Vec<Late>) -> Vec<Result<Result<Answer>>> {
-    let received = batch.into_iter().map(|(received, _)| received).collect();
+async fn spool_late(aside: Aside, batch: Arc<Vec<Late>>) -> Vec<Result<Result<Answer>>> {
+    let received = batch.iter().map(|(received, _)| received).collect();
     aside.postbacks(received).await.into_iter().map(Ok).collect()
 }

@@ -10,6 +10,7 @@ mod geo_file;
 mod https;
 mod journey;
 mod lists;
+mod no_room;
 mod outages;
 mod postback_forms;
 mod program;

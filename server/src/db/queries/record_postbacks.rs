@@ -30,19 +30,21 @@ use crate::{
     error::{Error, Result},
 };
 
-/// How often a report is judged again because another process was faster.
-const ATTEMPTS: usize = 5;
+/// How often a report is judged: once in the hope that it is new, then in sight of earlier ones, and again whenever
+/// another process was faster.
+const ATTEMPTS: usize = 6;
 
 /// Records postbacks of any partners, and says what to answer to each.
 pub fn record(conn: &mut Conn, batch: &[Incoming]) -> Result<Vec<Answer>> {
     let mut answers: Vec<Option<Answer>> = vec![None; batch.len()];
     let mut added: BTreeMap<PartnerId, (RowId, Changes)> = BTreeMap::new();
-    for _ in 0..ATTEMPTS {
+    for attempt in 0..ATTEMPTS {
         let waiting: Vec<usize> = (0..batch.len()).filter(|position| answers[*position].is_none()).collect();
         if waiting.is_empty() {
             break;
         }
-        let mut round = Round::judge(conn, waiting.iter().map(|position| &batch[*position]))?;
+        let view = if attempt == 0 { View::ClicksOnly } else { View::Whole };
+        let mut round = Round::judge(conn, waiting.iter().map(|position| &batch[*position]), view)?;
         round.insert(conn)?;
         for conversion in round.counted() {
             let received = &batch[waiting[conversion.position]].received;
@@ -79,8 +81,17 @@ struct Wanted {
     row: Conversion,
 }
 
+/// How much is looked up before a round. Most reports are new, and the unique keys say so without a look-up: only what
+/// cannot be written is judged again, in sight of what was counted before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum View {
+    ClicksOnly,
+    Whole,
+}
+
 /// One try: what each report comes to as far as can be seen now, and which conversions could really be written.
 struct Round<'a> {
+    view: View,
     reports: Vec<&'a Incoming>,
     verdicts: Vec<Result<Verdict, Refusal>>,
     wanted: Vec<Wanted>,
@@ -89,9 +100,9 @@ struct Round<'a> {
 
 impl<'a> Round<'a> {
     /// Decides about each in turn; what an earlier one counts, a later one repeats.
-    fn judge(conn: &mut Conn, reports: impl Iterator<Item = &'a Incoming>) -> Result<Self> {
+    fn judge(conn: &mut Conn, reports: impl Iterator<Item = &'a Incoming>, view: View) -> Result<Self> {
         let reports: Vec<&Incoming> = reports.collect();
-        let mut ledger = Ledger::load(conn, &reports)?;
+        let mut ledger = Ledger::load(conn, &reports, view == View::Whole)?;
         let (mut verdicts, mut wanted) = (Vec::with_capacity(reports.len()), Vec::new());
         for (position, incoming) in reports.iter().enumerate() {
             let verdict = judge(incoming, &ledger);
@@ -102,7 +113,7 @@ impl<'a> Round<'a> {
             }
             verdicts.push(verdict);
         }
-        Ok(Self { reports, verdicts, wanted, written: HashSet::new() })
+        Ok(Self { view, reports, verdicts, wanted, written: HashSet::new() })
     }
 
     /// Writes what is wanted, in the order of its keys: two writers that want the same never wait for each other.
@@ -119,10 +130,10 @@ impl<'a> Round<'a> {
         self.wanted.iter().filter(|wanted| self.written.contains(&wanted.row.id))
     }
 
-    /// The answers that stand. Where another writer was faster, only what this one wrote itself does: the rest is
-    /// judged again, in sight of the other's conversions.
+    /// The answers that stand. Where earlier conversions were not looked up, or another writer was faster, only what
+    /// was written does: the rest is judged again, in sight of the others' conversions.
     fn answers(&self) -> impl Iterator<Item = Option<Answer>> {
-        let is_whole = self.written.len() == self.wanted.len();
+        let is_whole = self.view == View::Whole && self.written.len() == self.wanted.len();
         self.reports.iter().zip(&self.verdicts).map(move |(incoming, verdict)| {
             let stands = is_whole || self.written.contains(&incoming.received.conversion_id);
             stands.then(|| answer(incoming, verdict))
@@ -234,7 +245,20 @@ fn line(incoming: &Incoming, answer: &Answer) -> Postback {
 
 /// PostgreSQL keeps no NUL in a document. The refusal says that there was one; the log shows where.
 fn without_nul(document: Map<String, Value>) -> Map<String, Value> {
-    document.into_iter().map(|(name, value)| (replaced(name), value_without_nul(value))).collect()
+    if document.iter().any(|(name, value)| name.contains('\0') || has_nul(value)) {
+        document.into_iter().map(|(name, value)| (replaced(name), value_without_nul(value))).collect()
+    } else {
+        document
+    }
+}
+
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(members) => members.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 fn value_without_nul(value: Value) -> Value {

@@ -5,7 +5,10 @@ use diesel::{prelude::*, upsert::excluded};
 use super::Conn;
 use crate::{
     db::{
-        rows::records::{HourlyTotal, TotalDelta},
+        rows::{
+            packed::Packed,
+            records::{HourlyTotal, TotalDelta},
+        },
         schema::{hourly_totals, total_deltas},
         scope::PartnerScope,
         sql_types::Json,
@@ -21,7 +24,7 @@ use crate::{
 };
 
 /// How many deltas are folded in one transaction.
-const FOLDED_AT_ONCE: i64 = 1_000;
+const FOLDED_AT_ONCE: i64 = 250;
 /// Stands for "none" in a column of a unique key, where NULL would not be equal to itself.
 const NONE: [u8; 16] = [0; 16];
 
@@ -30,7 +33,7 @@ pub fn add(conn: &mut Conn, scope: &PartnerScope, id: RowId, changes: Changes) -
     if changes.is_empty() {
         return Ok(());
     }
-    let delta = TotalDelta { partner_id: scope.id(), id, changes: Json(changes.into_cells()) };
+    let delta = TotalDelta { partner_id: scope.id(), id, changes: Json(Packed(changes.into_cells())) };
     diesel::insert_into(total_deltas::table).values(delta).execute(conn).map(drop)
 }
 
@@ -57,7 +60,7 @@ pub fn fold(conn: &mut Conn, scope: &PartnerScope) -> Result<usize> {
         return Ok(0);
     }
     // What this statement returns is ours alone: another process that picked the same rows gets none of them.
-    let folded: Vec<Json<Vec<(TotalKey, Sums)>>> = diesel::delete(
+    let folded: Vec<Json<Packed>> = diesel::delete(
         total_deltas::table
             .filter(total_deltas::partner_id.eq(scope.id()))
             .filter(total_deltas::id.eq_any(oldest)),
@@ -65,7 +68,7 @@ pub fn fold(conn: &mut Conn, scope: &PartnerScope) -> Result<usize> {
     .returning(total_deltas::changes)
     .get_results(conn)?;
     let count = folded.len();
-    let changes: Changes = folded.into_iter().flat_map(|Json(cells)| cells).collect();
+    let changes: Changes = folded.into_iter().flat_map(|Json(Packed(cells))| cells).collect();
     for (key, sums) in changes.into_cells() {
         add_to_hour(conn, &row(scope, key, sums)?)?;
     }
@@ -120,11 +123,11 @@ pub(super) fn waiting(
     conn: &mut Conn,
     scope: &PartnerScope,
 ) -> QueryResult<impl Iterator<Item = (TotalKey, Sums)> + use<>> {
-    let waiting: Vec<Json<Vec<(TotalKey, Sums)>>> = total_deltas::table
+    let waiting: Vec<Json<Packed>> = total_deltas::table
         .filter(total_deltas::partner_id.eq(scope.id()))
         .select(total_deltas::changes)
         .load(conn)?;
-    Ok(waiting.into_iter().flat_map(|Json(cells)| cells))
+    Ok(waiting.into_iter().flat_map(|Json(Packed(cells))| cells))
 }
 
 /// An id as it stands in a key of the totals.

@@ -2,5 +2,6 @@
 //! none derives `Serialize`, so that a column cannot leak by being added.
 
 pub mod accounts;
+pub mod packed;
 pub mod records;
 pub mod setup;

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use serde_json::{Map, Value};
 
 use crate::{
-    db::{schema, sql_types::Json},
+    db::{rows::packed::Packed, schema, sql_types::Json},
     domain::{
         attribution::Previous,
         click_id::ClickId,
@@ -162,7 +162,7 @@ pub struct Adjustment {
 pub struct TotalDelta {
     pub partner_id: PartnerId,
     pub id: RowId,
-    pub changes: Json<Vec<(TotalKey, Sums)>>,
+    pub changes: Json<Packed>,
 }
 
 /// One cell of the totals.

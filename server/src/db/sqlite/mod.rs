@@ -24,26 +24,28 @@ const READERS: usize = 4;
 const SET_UP: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                       PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;";
 
-/// The pool of one that writes.
+/// The pool of one that writes. It keeps the pages in memory (KiB) that a postback's look-ups and keys go through.
 pub fn writer(path: PathBuf, gate: Gate) -> Pool<Conn> {
-    pool(path, 1, gate)
+    pool(path, 1, gate, "PRAGMA cache_size = -32768")
 }
 
 /// The pool that reads.
 pub fn readers(path: PathBuf, gate: Gate) -> Pool<Conn> {
-    pool(path, READERS, gate)
+    pool(path, READERS, gate, "")
 }
 
-fn pool(path: PathBuf, size: usize, gate: Gate) -> Pool<Conn> {
-    Pool::new(size, gate, |_| true, move || open(&path))
+fn pool(path: PathBuf, size: usize, gate: Gate, further: &'static str) -> Pool<Conn> {
+    Pool::new(size, gate, |_| true, move || open(&path, further))
 }
 
-fn open(path: &std::path::Path) -> Result<Conn> {
+fn open(path: &std::path::Path, further: &str) -> Result<Conn> {
     let unavailable = |error: String| Error::Unavailable(format!("cannot open {}: {error}", path.display()));
     make_private(path).map_err(|error| unavailable(error.to_string()))?;
     let mut conn = SqliteConnection::establish(&path.to_string_lossy())
         .map_err(|error| unavailable(error.to_string()))?;
-    conn.batch_execute(SET_UP).map_err(|error| unavailable(error.to_string()))?;
+    for settings in [SET_UP, further] {
+        conn.batch_execute(settings).map_err(|error| unavailable(error.to_string()))?;
+    }
     Ok(conn)
 }
 

@@ -65,8 +65,8 @@ impl Wanted {
 }
 
 impl Ledger {
-    /// Loads what a batch asks for.
-    pub fn load(conn: &mut Conn, batch: &[&Incoming]) -> Result<Self> {
+    /// Loads what a batch asks for: its clicks, and, if wanted, the conversions with the same keys and orders.
+    pub fn load(conn: &mut Conn, batch: &[&Incoming], with_earlier: bool) -> Result<Self> {
         let (wanted, mut ledger) = (Wanted::of(batch), Self::default());
         for (partner, ids) in wanted.clicks {
             for row in load_clicks(conn, &PartnerScope::established(partner), ids)? {
@@ -74,6 +74,9 @@ impl Ledger {
                 let credit = Credit { advertiser_id, campaign_id, creative_id, link_id, publisher_id };
                 ledger.clicks.insert((partner, id), (class, credit));
             }
+        }
+        if !with_earlier {
+            return Ok(ledger);
         }
         for (place, keys) in wanted.keys {
             load_by_key(conn, place, keys)?.iter().for_each(|row| ledger.remember(row));
