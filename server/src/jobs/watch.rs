@@ -7,7 +7,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::drain::Drain;
 use crate::{
     clock::Clock,
-    db::{Store, db_write, gate::Role},
+    db::{Store, db_read, db_write, gate::Role},
     domain::master_key::MasterKey,
     error::{Error, Result},
     ingest::aside::Aside,
@@ -19,8 +19,10 @@ const EVERY: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long the tables may take to be brought up to date.
 const PREPARE_PATIENCE: Duration = Duration::from_secs(60);
-/// How often the same problem is told, in ticks.
-const TOLD_EVERY: u32 = 60;
+/// How often losses are told, in ticks.
+const TOLD_EVERY: u64 = 20;
+/// How often the same failure is told, in failures.
+const REMINDED_EVERY: u64 = 120;
 
 /// Whether a database is ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,27 +63,33 @@ pub struct Watch {
     pub is_prepared: bool,
 }
 
+/// How often the database was asked in vain since it went.
+#[derive(Default)]
+struct Failures {
+    /// It did not answer.
+    away: u64,
+    /// It answered, and cannot be used.
+    unfit: u64,
+}
+
 impl Watch {
     /// Watches for ever.
     pub async fn run(mut self) {
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut told, mut problems) = ((0, 0), 0);
-        loop {
+        let (mut told, mut failures) = ((0, 0), Failures::default());
+        for tick in 0_u64.. {
             ticks.tick().await;
-            self.tell_losses(&mut told);
+            if tick.is_multiple_of(TOLD_EVERY) {
+                self.tell_losses(&mut told);
+            }
             if self.store.gate().is_closed() {
-                match self.find_out().await {
-                    Ok(()) => {
-                        problems = 0;
-                        self.store.gate().open();
-                    }
-                    Err(error) => {
-                        tell_problem(&error, problems);
-                        problems += 1;
-                        continue;
-                    }
+                if let Err(error) = self.find_out().await {
+                    self.tell_failure(&error, &mut failures);
+                    continue;
                 }
+                failures = Failures::default();
+                self.store.gate().open();
             }
             if !self.aside.spool.is_empty() {
                 self.drain.run(&self.aside).await;
@@ -91,6 +99,8 @@ impl Watch {
 
     /// Fails while the database is not there, or not fit to be used.
     async fn find_out(&mut self) -> Result<()> {
+        let store = self.store.clone().with_patience(PATIENCE).with_role(Role::Scout);
+        db_read!(&store, |queries, conn| queries::health::ping(conn))?;
         if !self.is_prepared {
             match prepare(&self.store, &self.clock, &self.master_key).await? {
                 Prepared::Ready => self.is_prepared = true,
@@ -99,8 +109,27 @@ impl Watch {
                 }
             }
         }
-        let store = self.store.clone().with_patience(PATIENCE).with_role(Role::Scout);
         db_write!(&store, |queries, conn| queries::health::try_to_write(conn))
+    }
+
+    /// That the database is away was said when it went; that it is there and cannot be used is said at once. Both are
+    /// said again from time to time.
+    fn tell_failure(&self, error: &Error, failures: &mut Failures) {
+        let spooled = self.aside.spool.depth().entries;
+        match error {
+            Error::Unavailable(why) => {
+                failures.away += 1;
+                if failures.away.is_multiple_of(REMINDED_EVERY) {
+                    tracing::warn!(why, spooled, "the database is still away");
+                }
+            }
+            error => {
+                if failures.unfit.is_multiple_of(REMINDED_EVERY) {
+                    tracing::error!(%error, spooled, "the database answers and cannot be used");
+                }
+                failures.unfit += 1;
+            }
+        }
     }
 
     /// Says how much found no place, when it has become more.
@@ -116,16 +145,5 @@ impl Watch {
                 "no room in the spool: since the start, clicks went without an id and postbacks were answered 503"
             );
         }
-    }
-}
-
-/// The database that is away is no news; another problem is, and is told again from time to time.
-fn tell_problem(error: &Error, before: u32) {
-    match error {
-        Error::Unavailable(why) => tracing::debug!(why, "the database is still away"),
-        error if before.is_multiple_of(TOLD_EVERY) => {
-            tracing::error!(%error, "the database answers and cannot be used");
-        }
-        _ => {}
     }
 }

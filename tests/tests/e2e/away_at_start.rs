@@ -66,6 +66,7 @@ async fn a_first_start_waits_for_postgresql_and_then_makes_the_tables() {
     if !frail.database.is_postgres() {
         return a_locked_file_at_the_start_is_one_sentence(&mut frail).await;
     }
+    another_master_key_is_noticed_when_the_database_is_back(&mut frail).await;
     for line in [Line::Refused, Line::Hanging] {
         frail.begin(Outage::Line(line)).await;
         let server = Process::serve(tallyback(), &frail.database, &[]).await;
@@ -76,6 +77,20 @@ async fn a_first_start_waits_for_postgresql_and_then_makes_the_tables() {
         acme.click().await;
         server.kill().await;
     }
+}
+
+/// Such a server must not touch the database, and what it has spooled is not the database's.
+async fn another_master_key_is_noticed_when_the_database_is_back(frail: &mut Frail) {
+    let server = Process::serve(tallyback(), &frail.database, &[]).await;
+    server.kill().await;
+    frail.begin(Outage::Line(Line::Refused)).await;
+    let other = ("TALLYBACK_MASTER_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    let mut server = Process::serve_with(tallyback(), &frail.database, &[], &[other]).await;
+    frail.end().await;
+    let told = server.logged("the database answers and cannot be used").await;
+    assert!(told.contains("another master key"), "{told}");
+    until(&server.base_url, is_away).await;
+    server.kill().await;
 }
 
 async fn a_locked_file_at_the_start_is_one_sentence(frail: &mut Frail) {

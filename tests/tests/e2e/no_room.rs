@@ -151,7 +151,8 @@ fn patient_program(folder: &Path) -> PathBuf {
     script
 }
 
-async fn fill_and_free(mut frail: Frail, disk: Disk, what: &str) {
+/// Fills the disk and frees it; what there is to tell about it.
+async fn fill_and_free(mut frail: Frail, disk: Disk) -> String {
     let program = patient_program(frail.database.folder.path());
     let server = Process::serve(&program, &frail.database, &[]).await;
     let acme = Acme::set_up(server.agency(&frail.database).await).await;
@@ -167,21 +168,25 @@ async fn fill_and_free(mut frail: Frail, disk: Disk, what: &str) {
     frail.end().await;
     let freed = Instant::now();
     until(&server.base_url, is_ok).await;
-    println!(
-        "{what}: {clicks} clicks and {sales} sales were still recorded; well again after {:?}",
+    let told = format!(
+        "{clicks} clicks and {sales} sales were still recorded; well again after {:?}",
         freed.elapsed()
     );
     assert_recovered(&frail, &server, &acme, (clicks + 1, sales + 1)).await;
     server.kill().await;
     drop(disk);
+    told
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_loses_nothing_and_needs_no_restart() {
-    fill_and_free(Frail::create().await, Disk::Limited, "a limit of the size of files").await;
+    let told = fill_and_free(Frail::create().await, Disk::Limited).await;
+    println!("files that may not grow: {told}");
     let frail = Frail::create().await;
     match Mounted::on(frail.database.folder.path()) {
-        Some(mounted) => fill_and_free(frail, Disk::Small(mounted), "a small file system").await,
-        None => println!("a small file system: cannot be mounted here, only the limit was tested"),
+        Some(mounted) => {
+            println!("a small file system: {}", fill_and_free(frail, Disk::Small(mounted)).await);
+        }
+        None => println!("a small file system: cannot be mounted here; the other way was tested"),
     }
 }

@@ -181,3 +181,28 @@ async fn what_is_sent_during_an_outage_is_answered_as_far_as_it_is_known() {
     assert_eq!(acme.report(sale).await.expect(200)["conversion_id"], conversion["id"], "a repetition");
     server.kill().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_click_that_the_database_never_takes_does_not_block_the_others() {
+    let mut frail = Frail::create().await;
+    let mut server = Process::serve(tallyback(), &frail.database, &[]).await;
+    let acme = Acme::set_up(server.agency(&frail.database).await).await;
+    acme.click().await;
+    let refuse = if frail.database.is_postgres() { POSTGRES_REFUSES } else { SQLITE_REFUSES };
+    frail.database.db_execute(refuse).await;
+    frail.begin(Outage::of(&frail.database)).await;
+    for number in 0..10 {
+        let site = if number == 3 { "poison" } else { "blog" };
+        visit(&format!("{}?site={site}", acme.click_url())).await.click_id();
+    }
+    frail.end().await;
+    until(&server.base_url, is_ok).await;
+    assert_eq!(frail.database.db_number("SELECT count(*) FROM clicks").await, 10);
+    let told = server.logged("the database refuses entries of the spool").await;
+    assert!(told.contains("entries=1"), "{told}");
+    server.kill().await;
+}
+
+const SQLITE_REFUSES: &str = "CREATE TRIGGER refuse BEFORE INSERT ON clicks WHEN NEW.site = 'poison'
+    BEGIN SELECT RAISE(ABORT, 'poison'); END";
+const POSTGRES_REFUSES: &str = "ALTER TABLE clicks ADD CHECK (site <> 'poison')";

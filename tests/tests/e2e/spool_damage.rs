@@ -7,9 +7,10 @@ use std::{
     path::Path,
 };
 
+use serde_json::{Value, json};
 use tallyback_tests::{Acme, Frail, Outage, Process};
 
-use super::{outages, tallyback};
+use super::{outages, tallyback, verify::verify};
 
 /// Clicks that wait in the spool when it is damaged.
 const CLICKS: usize = 40;
@@ -75,7 +76,47 @@ async fn a_damaged_spool_keeps_what_can_be_read_and_tells_the_rest() {
         assert_eq!(told.contains("damaged"), accounted != kept, "{what}: {told}");
         there += kept;
     }
-    let verified = super::verify::verify(&frail.database, &[]).await;
+    let verified = verify(&frail.database, &[]).await;
     assert_eq!(verified.code, Some(0), "{verified:?}");
     server.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_database_has_already_is_not_counted_again() {
+    let mut frail = Frail::create().await;
+    let server = Process::serve(tallyback(), &frail.database, &[]).await;
+    let acme = Acme::set_up(server.agency(&frail.database).await).await;
+    acme.sdk().record(&Acme::sale(&acme.click().await, "A-0")).await.unwrap();
+    frail.begin(Outage::of(&frail.database)).await;
+    for number in 1..=CLICKS {
+        let sale = Acme::sale(&acme.click().await, &format!("A-{number}"));
+        acme.sdk().record(&sale).await.unwrap();
+        acme.sdk().record(&sale).await.unwrap();
+    }
+    server.kill().await;
+    frail.end().await;
+    let waiting = 3 * CLICKS;
+    let verified = verify(&frail.database, &["--json"]).await;
+    let summary: Value = serde_json::from_str(verified.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!((verified.code, &summary["spooled"]), (Some(0), &json!(waiting)), "{verified:?}");
+    assert!(verified.stderr.contains(&format!("{waiting} clicks and postbacks wait")), "{verified:?}");
+
+    // As if the server were killed each time between the commit and the removal from the spool.
+    let spool = frail.database.folder.path().join("data/spool.db");
+    let before = fs::read(&spool).unwrap();
+    for round in 0..3 {
+        drop(fs::remove_file(spool.with_extension("db-wal")));
+        fs::write(&spool, &before).unwrap();
+        let server = Process::serve(tallyback(), &frail.database, &[]).await;
+        outages::until(&server.base_url, outages::is_ok).await;
+        for (table, rows) in
+            [("clicks", 1 + CLICKS), ("conversions", 1 + CLICKS), ("postbacks", 1 + 2 * CLICKS)]
+        {
+            let count = frail.database.db_number(&format!("SELECT count(*) FROM {table}")).await;
+            assert_eq!(usize::try_from(count).unwrap(), rows, "{table} in round {round}");
+        }
+        let verified = verify(&frail.database, &[]).await;
+        assert!(verified.code == Some(0) && verified.stderr.is_empty(), "{verified:?}");
+        server.kill().await;
+    }
 }
