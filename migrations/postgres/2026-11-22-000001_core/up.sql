@@ -173,8 +173,8 @@ CREATE UNIQUE INDEX goals_event_name_partner_key ON goals (partner_id, event_nam
 CREATE UNIQUE INDEX goals_event_name_advertiser_key ON goals (partner_id, advertiser_id, event_name)
     WHERE advertiser_id IS NOT NULL;
 
--- What happens. Clicks have no foreign keys: their ids come from our own rows, and the check would
--- cost more than the insert. Both logs are partitioned by their time-ordered id, so that retention drops
+-- What happens. Clicks, the log of postbacks and the deltas have no foreign keys: their ids come from our own
+-- rows, and the check would cost more than the insert. Both logs are partitioned by their time-ordered id, so that retention drops
 -- partitions; a job makes the months ahead, the default takes what falls outside.
 CREATE TABLE clicks (
     partner_id     UUID NOT NULL,
@@ -207,7 +207,7 @@ CREATE TABLE clicks (
 CREATE TABLE clicks_default PARTITION OF clicks DEFAULT;
 
 CREATE TABLE postbacks (
-    partner_id    UUID NOT NULL REFERENCES partners (id),
+    partner_id    UUID NOT NULL,
     id            UUID NOT NULL,
     received_at   TIMESTAMPTZ NOT NULL,
     form          TEXT NOT NULL CHECK (form IN ('query', 'form', 'json')),
@@ -285,11 +285,13 @@ CREATE INDEX adjustments_conversion ON adjustments (partner_id, conversion_id, i
 
 -- What each commit adds to the totals; folded into hourly_totals by a job, in one transaction.
 CREATE TABLE total_deltas (
-    partner_id UUID NOT NULL REFERENCES partners (id),
+    partner_id UUID NOT NULL,
     id         UUID NOT NULL,
     changes    JSONB NOT NULL,
     PRIMARY KEY (partner_id, id)
 );
+-- They are gone within seconds: compressing them would be the larger part of the work.
+ALTER TABLE total_deltas ALTER COLUMN changes SET STORAGE EXTERNAL;
 
 -- kind is a click's class or a conversion's status. Sixteen zero bytes and '' stand for "none":
 -- a unique key does not compare NULLs.

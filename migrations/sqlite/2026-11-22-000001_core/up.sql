@@ -173,8 +173,8 @@ CREATE UNIQUE INDEX goals_event_name_partner_key ON goals (partner_id, event_nam
 CREATE UNIQUE INDEX goals_event_name_advertiser_key ON goals (partner_id, advertiser_id, event_name)
     WHERE advertiser_id IS NOT NULL;
 
--- What happens. Clicks have no foreign keys: their ids come from our own rows, and the check would
--- cost more than the insert.
+-- What happens. Clicks, the log of postbacks and the deltas have no foreign keys: their ids come from our own
+-- rows, and the check would cost more than the insert.
 CREATE TABLE clicks (
     partner_id     BLOB NOT NULL,
     id             BLOB NOT NULL,
@@ -205,7 +205,7 @@ CREATE TABLE clicks (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE postbacks (
-    partner_id    BLOB NOT NULL REFERENCES partners (id),
+    partner_id    BLOB NOT NULL,
     id            BLOB NOT NULL,
     received_at   INTEGER NOT NULL,
     form          TEXT NOT NULL CHECK (form IN ('query', 'form', 'json')),
@@ -282,7 +282,7 @@ CREATE INDEX adjustments_conversion ON adjustments (partner_id, conversion_id, i
 
 -- What each commit adds to the totals; folded into hourly_totals by a job, in one transaction.
 CREATE TABLE total_deltas (
-    partner_id BLOB NOT NULL REFERENCES partners (id),
+    partner_id BLOB NOT NULL,
     id         BLOB NOT NULL,
     changes    TEXT NOT NULL,
     PRIMARY KEY (partner_id, id)

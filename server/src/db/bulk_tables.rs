@@ -1,7 +1,7 @@
 //! The tables that are written in bulk, with their columns: each database has its own way of inserting many rows.
 
-/// Calls a backend's macro once per table: function, table, row, type of the id, columns with their types in SQL and
-/// in Rust.
+/// Calls a backend's macro once per table: function, table, row, columns with their types in SQL and in Rust; for rows
+/// that may be there already, the type of their id, or else the clause that says what becomes of them.
 macro_rules! bulk_tables {
     ($insert_new:ident) => {
         $insert_new!(
@@ -99,6 +99,33 @@ macro_rules! bulk_tables {
                 updated_at: Utc = Timestamp,
             ]
         );
+        $insert_new!(
+            /// Adds to hours of the totals. Each hour stands in `rows` once.
+            add_to_hours,
+            "hourly_totals",
+            HourlyTotal,
+            [
+                partner_id: Uid = PartnerId,
+                hour: Utc = Timestamp,
+                kind: Text = String,
+                advertiser_id: Uid = AdvertiserId,
+                campaign_id: Uid = CampaignId,
+                creative_id: Uid = CreativeId,
+                link_id: Uid = LinkId,
+                publisher_id: Uid = PublisherId,
+                goal_id: Uid = GoalId,
+                currency: Text = String,
+                events: BigInt = i64,
+                amount_micros: BigInt = Micros,
+                payout_micros: BigInt = Micros,
+                revenue_micros: BigInt = Micros,
+            ],
+            "ON CONFLICT (partner_id, hour, kind, advertiser_id, campaign_id, creative_id, link_id, publisher_id, \
+             goal_id, currency) DO UPDATE SET events = hourly_totals.events + excluded.events, \
+             amount_micros = hourly_totals.amount_micros + excluded.amount_micros, \
+             payout_micros = hourly_totals.payout_micros + excluded.payout_micros, \
+             revenue_micros = hourly_totals.revenue_micros + excluded.revenue_micros"
+        );
     };
 }
 pub(in crate::db) use bulk_tables;
@@ -116,7 +143,7 @@ pub(in crate::db) mod types {
 
     pub use crate::{
         db::{
-            rows::records::{Click, Conversion, Postback},
+            rows::records::{Click, Conversion, HourlyTotal, Postback},
             sql_types::{Json, JsonDoc, Uid, Utc},
         },
         domain::{

@@ -1,8 +1,8 @@
 //! The totals that reports read: what each commit adds, and the fold of that into hours.
 
-use diesel::{prelude::*, upsert::excluded};
+use diesel::prelude::*;
 
-use super::Conn;
+use super::{Conn, bulk};
 use crate::{
     db::{
         rows::{
@@ -69,37 +69,10 @@ pub fn fold(conn: &mut Conn, scope: &PartnerScope) -> Result<usize> {
     .get_results(conn)?;
     let count = folded.len();
     let changes: Changes = folded.into_iter().flat_map(|Json(Packed(cells))| cells).collect();
-    for (key, sums) in changes.into_cells() {
-        add_to_hour(conn, &row(scope, key, sums)?)?;
-    }
+    let rows: Result<Vec<HourlyTotal>> =
+        changes.into_cells().into_iter().map(|(key, sums)| row(scope, key, sums)).collect();
+    bulk::add_to_hours(conn, &rows?)?;
     Ok(count)
-}
-
-fn add_to_hour(conn: &mut Conn, total: &HourlyTotal) -> QueryResult<()> {
-    use hourly_totals::*;
-    diesel::insert_into(table)
-        .values(total)
-        .on_conflict((
-            partner_id,
-            hour,
-            kind,
-            advertiser_id,
-            campaign_id,
-            creative_id,
-            link_id,
-            publisher_id,
-            goal_id,
-            currency,
-        ))
-        .do_update()
-        .set((
-            events.eq(events + excluded(events)),
-            amount_micros.eq(amount_micros + excluded(amount_micros)),
-            payout_micros.eq(payout_micros + excluded(payout_micros)),
-            revenue_micros.eq(revenue_micros + excluded(revenue_micros)),
-        ))
-        .execute(conn)
-        .map(drop)
 }
 
 /// Every cell between two hours, folded or not.

@@ -9,37 +9,51 @@ use diesel::{
 use super::Conn;
 use crate::db::bulk_tables::{bulk_tables, concat_columns, types::*};
 
-/// Writes a function that inserts rows of one table and returns the ids of those that were not there yet. The text of
-/// the statement is fixed, and neither made nor parsed again for each row.
+/// Writes a type that inserts a row of one table. The text of the statement is fixed, and neither made nor parsed again
+/// for each row.
+macro_rules! values {
+    ($name:ident, $table:literal, $row:ty, [$($column:ident: $sql:ty = $rust:ty),* $(,)?], $clause:literal) => {
+        struct $name<'a>(&'a $row);
+
+        impl QueryId for $name<'_> {
+            type QueryId = $name<'static>;
+        }
+
+        impl QueryFragment<Sqlite> for $name<'_> {
+            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+                out.push_sql(concat!("INSERT INTO ", $table, " ("));
+                out.push_sql(concat_columns!($($column),*));
+                out.push_sql(") VALUES (");
+                let mut separator = "";
+                $(
+                    out.push_sql(separator);
+                    out.push_bind_param::<$sql, $rust>(&self.0.$column)?;
+                    separator = ", ";
+                )*
+                let _ = separator;
+                out.push_sql(concat!(") ", $clause));
+                Ok(())
+            }
+        }
+
+        impl<C> RunQueryDsl<C> for $name<'_> {}
+    };
+}
+
+/// Writes a function that inserts rows of one table, and returns the ids of those that were not there yet or does what
+/// the clause says.
 macro_rules! insert_new {
-    ($(#[$doc:meta])* $function:ident, $table:literal, $row:ty, $id:ty, [$($column:ident: $sql:ty = $rust:ty),* $(,)?]) => {
+    ($(#[$doc:meta])* $function:ident, $table:literal, $row:ty, $columns:tt, $clause:literal) => {
+        $(#[$doc])*
+        pub fn $function(conn: &mut Conn, rows: &[$row]) -> QueryResult<()> {
+            values!(Values, $table, $row, $columns, $clause);
+            rows.iter().try_for_each(|row| Values(row).execute(conn).map(drop))
+        }
+    };
+    ($(#[$doc:meta])* $function:ident, $table:literal, $row:ty, $id:ty, $columns:tt) => {
         $(#[$doc])*
         pub fn $function(conn: &mut Conn, rows: &[$row]) -> QueryResult<Vec<$id>> {
-            struct Values<'a>(&'a $row);
-
-            impl QueryId for Values<'_> {
-                type QueryId = Values<'static>;
-            }
-
-            impl QueryFragment<Sqlite> for Values<'_> {
-                fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-                    out.push_sql(concat!("INSERT INTO ", $table, " ("));
-                    out.push_sql(concat_columns!($($column),*));
-                    out.push_sql(") VALUES (");
-                    let mut separator = "";
-                    $(
-                        out.push_sql(separator);
-                        out.push_bind_param::<$sql, $rust>(&self.0.$column)?;
-                        separator = ", ";
-                    )*
-                    let _ = separator;
-                    out.push_sql(") ON CONFLICT DO NOTHING");
-                    Ok(())
-                }
-            }
-
-            impl<C> RunQueryDsl<C> for Values<'_> {}
-
+            values!(Values, $table, $row, $columns, "ON CONFLICT DO NOTHING");
             let mut new = Vec::with_capacity(rows.len());
             for row in rows {
                 new.extend((Values(row).execute(conn)? == 1).then_some(row.id));
