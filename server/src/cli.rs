@@ -79,8 +79,22 @@ const VERIFY_PATIENCE: Duration = Duration::from_secs(24 * 3_600);
 /// How a command fails.
 type Failure = Box<dyn std::error::Error>;
 
+/// How long what still runs on other threads may take at the end. An operation on a database that hangs may take for
+/// ever, and whoever asked for it has his answer.
+const END_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Runs the command that the command line names.
-pub async fn run() -> ExitCode {
+pub fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(error, 1),
+    };
+    let code = runtime.block_on(run());
+    runtime.shutdown_timeout(END_PATIENCE);
+    code
+}
+
+async fn run() -> ExitCode {
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         return fail("another cryptography provider is installed", 1);
     }

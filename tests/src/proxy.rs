@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use tallyback_server::clock;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream, tcp},
@@ -34,7 +35,7 @@ pub struct Proxy {
 impl Proxy {
     /// A proxy that passes everything on.
     pub async fn start(upstream: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = listener_of_its_own().await;
         let address = listener.local_addr().unwrap();
         let (line, behaviour) = watch::channel(Line::Good);
         tokio::spawn(serve(listener, upstream, behaviour));
@@ -45,6 +46,17 @@ impl Proxy {
     pub fn set(&self, line: Line) {
         self.line.send_replace(line);
     }
+}
+
+/// On a port that is not handed out for anything else: nobody takes it while the proxy does not listen.
+async fn listener_of_its_own() -> TcpListener {
+    for _ in 0..100 {
+        let port = 10_000 + u16::from_be_bytes(clock::random()) % 10_000;
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)).await {
+            return listener;
+        }
+    }
+    panic!("there is no free port");
 }
 
 async fn serve(listener: TcpListener, upstream: String, mut line: watch::Receiver<Line>) {

@@ -1,6 +1,9 @@
-//! The server is started, or started again, while its database is away.
+//! The server is stopped, or started, while its database is away.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use tallyback::Outcome;
 use tallyback_tests::{Acme, Frail, Line, Load, Outage, Process, run};
@@ -57,6 +60,26 @@ async fn kill_9_during_an_outage_loses_nothing_that_was_answered() {
     assert_eq!(orders.len(), conversions.len(), "no order twice");
     let verified = verify(&frail.database, &[]).await;
     assert_eq!(verified.code, Some(0), "{verified:?}");
+    server.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_polite_stop_during_an_outage_keeps_what_waits() {
+    let mut frail = Frail::create().await;
+    let server = Process::serve(tallyback(), &frail.database, &[]).await;
+    let acme = Acme::set_up(server.agency(&frail.database).await).await;
+    acme.click().await;
+    let hanging = if frail.database.is_postgres() { Outage::Line(Line::Hanging) } else { Outage::Locked };
+    frail.begin(hanging).await;
+    let click_id = acme.click().await;
+    let began = Instant::now();
+    server.signal("TERM").await;
+    let (status, log) = server.end().await;
+    assert!(status.success() && began.elapsed() < Duration::from_secs(25), "{status}: {log}");
+    frail.end().await;
+    let server = Process::serve(tallyback(), &frail.database, &[]).await;
+    until(&server.base_url, is_ok).await;
+    acme.at(&server.base_url).agency.get(&format!("/v1/clicks/{click_id}")).await.expect(200);
     server.kill().await;
 }
 

@@ -132,6 +132,11 @@ async fn what_is_sent_during_an_outage_is_answered_as_far_as_it_is_known() {
     let acme = Acme::set_up(server.agency(&frail.database).await).await;
     let click_id = acme.click().await;
     acme.sdk().record(&Acme::sale(&click_id, "A-0")).await.unwrap();
+    let open_link = json!({"campaign_id": acme.campaign["id"], "name": "Open"});
+    let open_link = acme.agency.make("/v1/links", open_link).await;
+    visit(open_link["click_url"].as_str().unwrap()).await.click_id();
+    visit(&acme.click_url()).await.click_id();
+    acme.sdk().record(&Acme::sale(&click_id, "A-00")).await.unwrap();
     frail.begin(Outage::of(&frail.database)).await;
 
     let sale = json!({"goal": "purchase", "click_id": click_id, "order_id": "A-1", "amount": "49.90", "currency": "EUR"});
@@ -160,7 +165,9 @@ async fn what_is_sent_during_an_outage_is_answered_as_far_as_it_is_known() {
         .refused(401, "timestamp_out_of_tolerance");
     // A link that nobody has clicked yet may exist, or not.
     assert_eq!(visit(&format!("{}/c/0000000", server.base_url)).await.status, 503);
-    let spooled_click = acme.click().await;
+    // Nor may a publisher that nobody has named yet; its name is kept.
+    let open = visit(&format!("{}?publisher_id=ext:new", open_link["click_url"].as_str().unwrap())).await;
+    let spooled_click = open.click_id();
 
     frail.end().await;
     until(&server.base_url, is_ok).await;
@@ -177,7 +184,9 @@ async fn what_is_sent_during_an_outage_is_answered_as_far_as_it_is_known() {
     codes.sort();
     codes.dedup();
     assert_eq!(codes, [r#""accepted""#, r#""malformed""#, r#""unresolved_macro""#]);
-    acme.agency.get(&format!("/v1/clicks/{spooled_click}")).await.expect(200);
+    let click = acme.agency.get(&format!("/v1/clicks/{spooled_click}")).await.expect(200);
+    let kept = (&click["flags"], &click["parameters"]["publisher_id"], &click["publisher_id"]);
+    assert_eq!(kept, (&json!(["unresolved:publisher_id"]), &json!("ext:new"), &Value::Null));
     assert_eq!(acme.report(sale).await.expect(200)["conversion_id"], conversion["id"], "a repetition");
     server.kill().await;
 }

@@ -129,19 +129,33 @@ async fn prepare(
 struct Traffic {
     publisher: Option<PublisherId>,
     creative: Option<CreativeId>,
+    /// Names that cannot be looked up while the database is away.
+    unresolved: Vec<(&'static str, String)>,
 }
 
 /// What the link leaves open, the URL may say; a name that is not the partner's says nothing.
 async fn traffic(state: &State, route: &Route, parameters: &mut ClickParameters) -> Result<Traffic> {
     let (publisher, creative) = (parameters.take("publisher_id"), parameters.take("creative_id"));
-    let mut traffic = Traffic { publisher: route.link.publisher_id, creative: route.link.creative_id };
-    if let (None, Some(Ok(name))) = (traffic.publisher, publisher.as_deref().map(Reference::parse)) {
-        traffic.publisher = state.cache.publisher(route.scope, name).await?;
+    let (own_publisher, own_creative) = (route.link.publisher_id, route.link.creative_id);
+    let mut traffic = Traffic { publisher: own_publisher, creative: own_creative, unresolved: Vec::new() };
+    if let (None, Some(text)) = (traffic.publisher, publisher)
+        && let Ok(name) = Reference::parse(&text)
+    {
+        match state.cache.publisher(route.scope, name).await {
+            Err(Error::Unavailable(_)) => traffic.unresolved.push(("publisher_id", text)),
+            found => traffic.publisher = found?,
+        }
     }
-    if let (None, Some(Ok(name))) = (traffic.creative, creative.as_deref().map(Reference::parse)) {
-        let found = state.cache.creative(route.scope, name).await?;
-        let own = found.filter(|creative| creative.1 == route.link.advertiser_id);
-        traffic.creative = own.map(|creative| creative.0);
+    if let (None, Some(text)) = (traffic.creative, creative)
+        && let Ok(name) = Reference::parse(&text)
+    {
+        match state.cache.creative(route.scope, name).await {
+            Err(Error::Unavailable(_)) => traffic.unresolved.push(("creative_id", text)),
+            found => {
+                let own = found?.filter(|creative| creative.1 == route.link.advertiser_id);
+                traffic.creative = own.map(|creative| creative.0);
+            }
+        }
     }
     Ok(traffic)
 }
@@ -187,6 +201,7 @@ fn click(
     if destination.deep_link_refused {
         flags.push("deep_link_refused".to_owned());
     }
+    flags.extend(traffic.unresolved.iter().map(|(name, _)| format!("unresolved:{name}")));
     let kept = |name| parameters.get(name).map(str::to_owned);
     Click {
         partner_id: route.scope.id(),
@@ -211,7 +226,7 @@ fn click(
         site: kept("site"),
         source_id: kept("source_id"),
         ext_click_id: kept("ext_click_id"),
-        parameters: Json(further(parameters)),
+        parameters: Json(further(parameters, traffic.unresolved)),
         ip: route.partner.ip_storage.apply(address),
         country: state.geo.country(address),
         region: None,
@@ -225,13 +240,14 @@ fn click(
     }
 }
 
-/// The parameters that have no column of their own.
-fn further(parameters: &ClickParameters) -> Map<String, Value> {
+/// The parameters that have no column of their own, or could not be given to theirs.
+fn further(parameters: &ClickParameters, unresolved: Vec<(&'static str, String)>) -> Map<String, Value> {
     let own = ["site", "source_id", "ext_click_id"];
     parameters
         .iter()
         .filter(|(name, _)| !own.contains(name))
         .map(|(name, text)| (name.to_owned(), text.into()))
+        .chain(unresolved.into_iter().map(|(name, text)| (name.to_owned(), text.into())))
         .collect()
 }
 
