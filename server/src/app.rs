@@ -69,6 +69,8 @@ pub struct App {
     pub store: Store,
     /// The certificate, for reading it again.
     pub certificate: Option<Arc<Certificate>>,
+    /// Where addresses are, for reading its files again.
+    pub geo: Arc<Geo>,
     server: Server,
     is_stopping: Arc<AtomicBool>,
     spool: Spool,
@@ -89,7 +91,7 @@ impl Notice {
 /// Opens, migrates, binds. Nothing is answered before [`App::run`]. A PostgreSQL that is away is waited for while the
 /// server runs already.
 pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
-    let geo = Arc::new(Geo::open(config.geo_database.as_deref())?);
+    let geo = Arc::new(Geo::open(config.geo_database.as_deref(), config.isp_database.as_deref())?);
     let certificate = config.tls.as_ref().map(Certificate::open).transpose()?;
     let plain = config.listen.map(|address| bind("TALLYBACK_LISTEN (--listen)", address)).transpose()?;
     let secure =
@@ -108,6 +110,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
     }
 
     jobs::start(&store, &clock);
+    geo.clone().follow();
     let cache = Cache::new(store.clone(), clock.clone(), config.master_key.clone());
     let snapshot = Snapshot::new(&cache, config.spool.path.with_extension("known"));
     snapshot.load();
@@ -126,17 +129,18 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
     let state = State {
         is_stopping: is_stopping.clone(),
         cache,
+        counters: Arc::default(),
         store: store.clone(),
         ingest: Ingest::start(store.clone(), clock.clone(), aside),
         spool: spool.clone(),
         clock,
         master_key: config.master_key,
-        geo,
+        geo: geo.clone(),
         trusted_proxies: config.trusted_proxies.into(),
         public_url: public_url.as_str().into(),
     };
     let server = serve(state, config.workers, plain, secure.zip(certificate.clone()))?;
-    Ok(App { http, https, public_url, store, certificate, server, is_stopping, spool, snapshot, tasks })
+    Ok(App { http, https, public_url, store, certificate, geo, server, is_stopping, spool, snapshot, tasks })
 }
 
 impl App {

@@ -187,12 +187,14 @@ pub fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'stati
     })
 }
 
-/// Reads the certificate again at each SIGHUP.
+/// Reads the certificate and the geo databases again at each SIGHUP.
 fn reload_on_hangup(app: &App) -> std::io::Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
-    let certificate = app.certificate.clone();
+    let (certificate, geo) = (app.certificate.clone(), app.geo.clone());
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
+            let geo = geo.clone();
+            drop(tokio::task::spawn_blocking(move || geo.reload()).await);
             match certificate.as_ref().map(|certificate| certificate.reload()) {
                 Some(Ok(())) => tracing::info!("certificate read again"),
                 Some(Err(error)) => tracing::error!(%error, "the old certificate stays"),

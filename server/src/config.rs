@@ -99,9 +99,12 @@ pub struct ServeArgs {
     /// Networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, comma-separated
     #[arg(long, env = "TALLYBACK_TRUSTED_PROXIES", value_name = "CIDR,...", default_value = "")]
     pub trusted_proxies: String,
-    /// MMDB file with countries, such as GeoLite2-Country.mmdb
+    /// MMDB file with countries, and perhaps regions, such as GeoLite2-City.mmdb; read again when it changes
     #[arg(long, env = "TALLYBACK_GEO_DATABASE", value_name = "PATH")]
     pub geo_database: Option<PathBuf>,
+    /// MMDB file with providers, such as GeoIP2-ISP.mmdb or GeoLite2-ASN.mmdb
+    #[arg(long, env = "TALLYBACK_ISP_DATABASE", value_name = "PATH")]
+    pub isp_database: Option<PathBuf>,
     /// The spool's file.
     #[command(flatten)]
     pub spool: SpoolArgs,
@@ -128,8 +131,10 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Proxies that are believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// Country database.
+    /// Database of countries and regions.
     pub geo_database: Option<PathBuf>,
+    /// Database of providers.
+    pub isp_database: Option<PathBuf>,
     /// Where clicks and postbacks wait while the database is away.
     pub spool: SpoolConfig,
     /// Worker threads.
@@ -186,6 +191,7 @@ impl ServeArgs {
             public_url: self.public_url.as_deref().map(public_url).transpose()?,
             trusted_proxies: trusted_proxies(&self.trusted_proxies)?,
             geo_database: self.geo_database.clone(),
+            isp_database: self.isp_database.clone(),
             workers: self.workers.as_deref().map(workers).transpose()?,
             database: self.database.database()?,
             master_key: Arc::new(self.database.master_key()?),

@@ -18,6 +18,7 @@ use crate::{
 };
 
 const FOLD_EVERY: Duration = Duration::from_secs(1);
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(250);
 const SETTLE_EVERY: Duration = Duration::from_secs(5);
 const PARTITIONS_EVERY: Duration = Duration::from_secs(6 * 3_600);
 
@@ -26,6 +27,11 @@ pub fn start(store: &Store, clock: &Clock) {
     let (for_fold, for_holds, for_partitions) = (store.clone(), store.clone(), store.clone());
     let (now, at) = (clock.clone(), clock.clone());
     every("fold totals", FOLD_EVERY, store, move || fold_totals(for_fold.clone()));
+    let for_checkpoints = store.clone();
+    every("checkpoint", CHECKPOINT_EVERY, store, move || {
+        let store = for_checkpoints.clone();
+        async move { store.checkpoint().await }
+    });
     every("settle holds", SETTLE_EVERY, store, move || settle_holds(for_holds.clone(), now.clone()));
     every("make partitions", PARTITIONS_EVERY, store, move || {
         make_partitions(for_partitions.clone(), at.clone())

@@ -57,6 +57,7 @@ impl TestApp {
             public_url: None,
             trusted_proxies: Vec::new(),
             geo_database: None,
+            isp_database: None,
             workers: Some(1),
             spool: SpoolConfig { path: database.folder.path().join("spool.db"), limit_bytes: 64 << 20 },
         };

@@ -19,7 +19,7 @@ use tallyback_server::{
 const OF_NO_OPERATION: Code = Code::MethodNotAllowed;
 
 /// Operations that answer without a code: visitors get pages, and the sign of life cannot fail.
-const WITHOUT_CODES: [&str; 3] = ["check_live", "follow_link", "probe_link"];
+const WITHOUT_CODES: [&str; 3] = ["check_live", "probe_link", "show_pixel"];
 
 fn project_file(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
@@ -199,7 +199,7 @@ fn only_what_is_public_needs_no_credentials() {
     let operations = operations(&document);
     let open: Vec<_> =
         operations.iter().filter(|(_, operation)| open(operation)).map(|(name, _)| name.as_str()).collect();
-    assert_eq!(open, ["check_live", "check_ready", "follow_link", "probe_link"]);
+    assert_eq!(open, ["check_live", "check_ready", "follow_link", "probe_link", "show_pixel"]);
 }
 
 #[test]

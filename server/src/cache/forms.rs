@@ -14,10 +14,12 @@ use crate::{
         sql_types::Json,
     },
     domain::{
+        consent::Consent,
         currency::Currency,
         goal::{Counting, DefaultStatus, GoalRules, HoldEnd, MoneyRule},
         ids::*,
         setup::{DeepLinks, Status},
+        targeting::Targeting,
         time::Timestamp,
         visitor::IpStorage,
     },
@@ -94,6 +96,7 @@ struct LinkForm {
     deep_links: DeepLinks,
     created_at: Timestamp,
     updated_at: Timestamp,
+    consent: Consent,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -111,6 +114,9 @@ struct CampaignForm {
     ends_at: Option<Timestamp>,
     created_at: Timestamp,
     updated_at: Timestamp,
+    click_cap_daily: Option<i64>,
+    click_cap_total: Option<i64>,
+    targeting: Json<Targeting>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -156,6 +162,7 @@ struct GoalForm {
     revenue: MoneyRule,
     currency: Option<Currency>,
     click_window_seconds: i64,
+    view_window_seconds: i64,
     reporting_delay_seconds: i64,
     hold_seconds: i64,
     hold_end: HoldEnd,

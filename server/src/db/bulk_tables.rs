@@ -40,6 +40,41 @@ macro_rules! bulk_tables {
         );
 
         $insert_new!(
+            /// Inserts impressions of any partners; returns the new ones.
+            insert_impressions,
+            "impressions",
+            Impression,
+            ClickId,
+            [
+                partner_id: Uid = PartnerId,
+                id: Uid = ClickId,
+                link_id: Uid = LinkId,
+                advertiser_id: Uid = AdvertiserId,
+                campaign_id: Uid = CampaignId,
+                creative_id: Nullable<Uid> = Option<CreativeId>,
+                publisher_id: Nullable<Uid> = Option<PublisherId>,
+                shown_at: Utc = Timestamp,
+                class: Text = ClickClass,
+                reason: Nullable<Text> = Option<String>,
+                flags: JsonDoc = Json<Vec<String>>,
+                site: Nullable<Text> = Option<String>,
+                source_id: Nullable<Text> = Option<String>,
+                ext_click_id: Nullable<Text> = Option<String>,
+                parameters: JsonDoc = Json<Map<String, Value>>,
+                ip: Nullable<Text> = Option<String>,
+                country: Nullable<Text> = Option<String>,
+                region: Nullable<Text> = Option<String>,
+                isp: Nullable<Text> = Option<String>,
+                browser: Nullable<Text> = Option<String>,
+                os: Nullable<Text> = Option<String>,
+                os_version: Nullable<Text> = Option<String>,
+                device_type: Nullable<Text> = Option<String>,
+                language: Nullable<Text> = Option<String>,
+                referrer_host: Nullable<Text> = Option<String>,
+            ]
+        );
+
+        $insert_new!(
             /// Inserts lines of the log; returns the new ones.
             insert_postbacks,
             "postbacks",
@@ -97,8 +132,10 @@ macro_rules! bulk_tables {
                 postback_id: Uid = PostbackId,
                 parameters: JsonDoc = Json<Map<String, Value>>,
                 updated_at: Utc = Timestamp,
+                view_through: Bool = bool,
             ]
         );
+
         $insert_new!(
             /// Adds to hours of the totals. Each hour stands in `rows` once.
             add_to_hours,
@@ -138,12 +175,12 @@ pub(in crate::db) use concat_columns;
 
 /// What the lists above name: to be imported where they are used.
 pub(in crate::db) mod types {
-    pub use diesel::sql_types::{BigInt, Integer, Nullable, Text};
+    pub use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
     pub use serde_json::{Map, Value};
 
     pub use crate::{
         db::{
-            rows::records::{Click, Conversion, HourlyTotal, Postback},
+            rows::records::{Click, Conversion, HourlyTotal, Impression, Postback},
             sql_types::{Json, JsonDoc, Uid, Utc},
         },
         domain::{

@@ -28,12 +28,14 @@ use crate::{config::DatabaseUrl, domain::time::Timestamp, error::Result};
 pub enum Store {
     /// PostgreSQL: one pool for everything.
     Postgres(Pool<postgres::Conn>),
-    /// SQLite: one writer, several readers.
+    /// SQLite: one writer, several readers, and one beside them that tidies up.
     Sqlite {
         /// The only connection that writes.
         writer: Pool<sqlite::Conn>,
         /// Connections that read.
         readers: Pool<sqlite::Conn>,
+        /// The connection that carries the write-ahead log over.
+        checkpointer: Pool<sqlite::Conn>,
     },
 }
 
@@ -47,7 +49,8 @@ impl Store {
             }
             DatabaseUrl::Sqlite(path) => Ok(Self::Sqlite {
                 writer: sqlite::writer(path.clone(), gate.clone()),
-                readers: sqlite::readers(path.clone(), gate),
+                readers: sqlite::readers(path.clone(), gate.clone()),
+                checkpointer: sqlite::checkpointer(path.clone(), gate),
             }),
         }
     }
@@ -56,9 +59,10 @@ impl Store {
     pub fn with_patience(self, patience: Duration) -> Self {
         match self {
             Self::Postgres(pool) => Self::Postgres(pool.with_patience(patience)),
-            Self::Sqlite { writer, readers } => Self::Sqlite {
+            Self::Sqlite { writer, readers, checkpointer } => Self::Sqlite {
                 writer: writer.with_patience(patience),
                 readers: readers.with_patience(patience),
+                checkpointer: checkpointer.with_patience(patience),
             },
         }
     }
@@ -67,9 +71,11 @@ impl Store {
     pub fn with_role(self, role: Role) -> Self {
         match self {
             Self::Postgres(pool) => Self::Postgres(pool.with_role(role)),
-            Self::Sqlite { writer, readers } => {
-                Self::Sqlite { writer: writer.with_role(role), readers: readers.with_role(role) }
-            }
+            Self::Sqlite { writer, readers, checkpointer } => Self::Sqlite {
+                writer: writer.with_role(role),
+                readers: readers.with_role(role),
+                checkpointer: checkpointer.with_role(role),
+            },
         }
     }
 
@@ -94,6 +100,16 @@ impl Store {
         match self {
             Self::Postgres(pool) => pool.run(move |conn| postgres::partitions::ensure(conn, now)).await,
             Self::Sqlite { .. } => Ok(()),
+        }
+    }
+}
+
+impl Store {
+    /// Carries SQLite's write-ahead log over into the database, beside the writer; PostgreSQL sees to that by itself.
+    pub async fn checkpoint(&self) -> Result<()> {
+        match self {
+            Self::Postgres(_) => Ok(()),
+            Self::Sqlite { checkpointer, .. } => checkpointer.run(sqlite::checkpoint).await,
         }
     }
 }

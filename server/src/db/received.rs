@@ -1,19 +1,25 @@
-//! A postback on its way to the transaction that decides about it: read, authenticated, not yet judged.
+//! What is on its way to the transaction that decides about it: postbacks, read, authenticated, not yet judged; clicks
+//! on campaigns with caps; what is seen and leaves no click.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::scope::PartnerScope;
+use super::{
+    rows::records::{Click, Impression},
+    scope::PartnerScope,
+};
 use crate::domain::{
     attribution::{Credit, KeyPowers},
-    click_id::{ClickId, ClickIdError},
+    caps::Caps,
+    click_id::{ClickId, ClickIdError, Touch},
     goal::GoalRules,
     ids::{AdvertiserId, ConversionId, KeyId, PostbackId, RowId},
     postback::{Form, Intent, Report},
     refusal::Refusal,
     setup::Status,
     time::Timestamp,
+    totals::TotalKey,
 };
 
 /// A postback with what the set-up says about it: everything that is decided without its click and its order.
@@ -63,6 +69,8 @@ pub struct Received {
     pub request: Map<String, Value>,
     /// What its click id reads as; none when it has none.
     pub click: Option<Result<ClickId, ClickIdError>>,
+    /// Whether that is a click's id or an impression's.
+    pub touch: Touch,
     /// What it says, or why it was refused before that mattered.
     pub report: Result<Report, Refusal>,
 }
@@ -72,4 +80,27 @@ impl Received {
     pub fn may_count(&self) -> bool {
         self.report.as_ref().is_ok_and(|report| report.intent == Intent::Count)
     }
+
+    /// The click that it names; an impression is none.
+    pub fn clicked(&self) -> Option<ClickId> {
+        self.click.filter(|_| self.touch == Touch::Click).and_then(Result::ok)
+    }
+}
+
+/// A click on a campaign that takes only so many.
+#[derive(Clone, Debug)]
+pub struct CappedClick {
+    /// The click, as it is if the campaign takes it.
+    pub click: Click,
+    /// How many it takes.
+    pub caps: Caps,
+}
+
+/// What is recorded of a visit that is no click.
+#[derive(Clone, Debug)]
+pub enum Sighting {
+    /// An impression.
+    Impression(Box<Impression>),
+    /// A visit without consent: it is counted, and nothing about it is kept.
+    WithoutConsent(PartnerScope, TotalKey),
 }

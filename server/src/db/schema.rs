@@ -142,6 +142,9 @@ table! {
         ends_at -> Nullable<Utc>,
         created_at -> Utc,
         updated_at -> Utc,
+        click_cap_daily -> Nullable<BigInt>,
+        click_cap_total -> Nullable<BigInt>,
+        targeting -> JsonDoc,
     }
 }
 
@@ -181,6 +184,7 @@ table! {
         deep_links -> Text,
         created_at -> Utc,
         updated_at -> Utc,
+        consent -> Text,
     }
 }
 
@@ -209,6 +213,7 @@ table! {
         hold_end -> Text,
         created_at -> Utc,
         updated_at -> Utc,
+        view_window_seconds -> BigInt,
     }
 }
 
@@ -242,6 +247,51 @@ table! {
         device_type -> Nullable<Text>,
         language -> Nullable<Text>,
         referrer_host -> Nullable<Text>,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    impressions (partner_id, id) {
+        partner_id -> Uid,
+        id -> Uid,
+        link_id -> Uid,
+        advertiser_id -> Uid,
+        campaign_id -> Uid,
+        creative_id -> Nullable<Uid>,
+        publisher_id -> Nullable<Uid>,
+        shown_at -> Utc,
+        class -> Text,
+        reason -> Nullable<Text>,
+        flags -> JsonDoc,
+        site -> Nullable<Text>,
+        source_id -> Nullable<Text>,
+        ext_click_id -> Nullable<Text>,
+        parameters -> JsonDoc,
+        ip -> Nullable<Text>,
+        country -> Nullable<Text>,
+        region -> Nullable<Text>,
+        isp -> Nullable<Text>,
+        browser -> Nullable<Text>,
+        os -> Nullable<Text>,
+        os_version -> Nullable<Text>,
+        device_type -> Nullable<Text>,
+        language -> Nullable<Text>,
+        referrer_host -> Nullable<Text>,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    click_counts (partner_id, campaign_id, day) {
+        partner_id -> Uid,
+        campaign_id -> Uid,
+        day -> Utc,
+        clicks -> BigInt,
     }
 }
 
@@ -299,6 +349,7 @@ table! {
         postback_id -> Uid,
         parameters -> JsonDoc,
         updated_at -> Utc,
+        view_through -> Bool,
     }
 }
 
@@ -384,6 +435,8 @@ allow_tables_to_appear_in_same_query!(
     links,
     goals,
     clicks,
+    impressions,
+    click_counts,
     postbacks,
     conversions,
     adjustments,

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::domain::{
     click_id::ClickId,
+    consent::Consent,
     conversion::{ConversionStatus, MatchMode},
     currency::Currency,
     goal::{Counting, DefaultStatus, HoldEnd, MoneyKind},
@@ -148,6 +149,7 @@ macro_rules! text_columns {
 text_columns!(
     Status,
     DeepLinks,
+    Consent,
     Counting,
     DefaultStatus,
     MoneyKind,

@@ -150,7 +150,7 @@ mod tests {
     use super::*;
     use crate::domain::{
         attribution::Credit,
-        click_id::ClickId,
+        click_id::{ClickId, Touch},
         goal::HoldEnd,
         ids::{AdvertiserId, CampaignId, GoalId, Id, LinkId},
         money::Micros,
@@ -168,6 +168,7 @@ mod tests {
             goal_id: GoalId::from_bytes([3; 16]),
             count_key: "order:o1".to_owned(),
             click_id: ClickId::from_bytes([4; 16]),
+            touch: Touch::Click,
             credit: Credit {
                 advertiser_id: AdvertiserId::from_bytes([2; 16]),
                 campaign_id: CampaignId::from_bytes([5; 16]),

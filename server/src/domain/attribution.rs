@@ -2,7 +2,7 @@
 //! Loading the facts and writing the verdict is one transaction in `db`.
 
 use super::{
-    click_id::ClickId,
+    click_id::{ClickId, Touch},
     code::Code,
     conversion::{ConversionStatus, MatchMode},
     counted::{self, Counted},
@@ -66,7 +66,9 @@ pub enum ClickFacts {
     NotGenuine,
     /// Genuine. The row may not be there (yet, or any more); then the link says who is credited.
     Genuine {
-        /// The click.
+        /// Whether it is a click's id or an impression's.
+        touch: Touch,
+        /// The click or the impression.
         id: ClickId,
         /// Its row's class, if there is a row.
         row: Option<ClickClass>,
@@ -133,11 +135,12 @@ pub fn decide(report: &Report, facts: &Facts) -> Result<Verdict, Refusal> {
     }
     check_goal(report, goal)?;
     let click = genuine_click(facts)?;
+    check_touch(&click, goal)?;
     if !facts.publisher_is_permitted {
         return Err(Refusal::of(Code::PublisherNotPermitted));
     }
     check_retention(&click, goal, facts)?;
-    check_windows(report, goal, click.id, facts.received_at)?;
+    check_windows(report, goal, &click, facts.received_at)?;
     check_earlier(report, &click, facts)?;
     Ok(Verdict::Count(Box::new(counted::count(report, facts, goal, &click))))
 }
@@ -200,7 +203,9 @@ fn check_currency(report: &Report, goal: &GoalRules) -> Result<(), Refusal> {
 
 /// The facts of a click that may be credited.
 pub struct GenuineClick<'a> {
-    /// The click.
+    /// Whether it is a click or an impression.
+    pub touch: Touch,
+    /// The click or the impression.
     pub id: ClickId,
     /// Its row's class, if there is a row.
     pub row: Option<ClickClass>,
@@ -223,14 +228,27 @@ fn genuine_click(facts: &Facts) -> Result<GenuineClick<'_>, Refusal> {
             Err(Refusal::of(Code::AdvertiserMismatch)
                 .fact("click_advertiser_id", credit.advertiser_id.to_string()))
         }
-        ClickFacts::Genuine { id, row, credit, campaign_status } => {
-            Ok(GenuineClick { id: *id, row: *row, credit, campaign_status: *campaign_status })
+        ClickFacts::Genuine { touch, id, row, credit, campaign_status } => {
+            Ok(GenuineClick { touch: *touch, id: *id, row: *row, credit, campaign_status: *campaign_status })
         }
     }
 }
 
+/// An impression is credited only where the goal has a window for it.
+fn check_touch(click: &GenuineClick<'_>, goal: &GoalRules) -> Result<(), Refusal> {
+    if click.touch == Touch::Impression && goal.view_window_seconds == 0 {
+        let name = &goal.event_name;
+        let detail =
+            format!("`click_id` is an impression's, and the goal `{name}` is not matched by impressions.");
+        return Err(Refusal::new(Code::ModeNotAllowed, detail)
+            .hint("Send the id of a click, or have the partner set the goal's `view_window_seconds`.")
+            .fact("mode", MatchMode::Transaction.as_str()));
+    }
+    Ok(())
+}
+
 fn check_retention(click: &GenuineClick<'_>, goal: &GoalRules, facts: &Facts) -> Result<(), Refusal> {
-    let kept = goal.click_window_seconds + goal.reporting_delay_seconds + RETENTION_MARGIN_SECONDS;
+    let kept = goal.window_seconds(click.touch) + goal.reporting_delay_seconds + RETENTION_MARGIN_SECONDS;
     let age = facts.received_at.seconds_since(click.id.minted_at());
     if click.row.is_none() && age > kept {
         return Err(Refusal::of(Code::ClickPurged).fact("click_age_seconds", age).fact("kept_seconds", kept));
@@ -241,20 +259,21 @@ fn check_retention(click: &GenuineClick<'_>, goal: &GoalRules, facts: &Facts) ->
 fn check_windows(
     report: &Report,
     goal: &GoalRules,
-    click: ClickId,
+    click: &GenuineClick<'_>,
     received_at: Timestamp,
 ) -> Result<(), Refusal> {
-    let age = report.event_time.seconds() - click.minted_at().seconds();
-    let window = goal.click_window_seconds;
+    let (touch, clicked_at) = (click.touch, click.id.minted_at());
+    let age = report.event_time.seconds() - clicked_at.seconds();
+    let window = goal.window_seconds(touch);
     if age > window {
-        let detail = format!("The click was {age} s old, the goal's window is {window} s.");
+        let detail = format!("The {touch} was {age} s old, the goal's window is {window} s.");
         return Err(Refusal::new(Code::ClickExpired, detail)
             .fact("age_seconds", age)
             .fact("window_seconds", window));
     }
     if age < 0 {
-        let detail = format!("The event is {} s older than the click.", -age);
-        let (event, clicked) = (report.event_time.to_string(), click.minted_at().to_string());
+        let detail = format!("The event is {} s older than the {touch}.", -age);
+        let (event, clicked) = (report.event_time.to_string(), clicked_at.to_string());
         let refusal = Refusal::new(Code::ConversionPrecedesClick, detail);
         return Err(refusal.fact("event_time", event).fact("clicked_at", clicked));
     }

@@ -87,6 +87,7 @@ fn goal() -> GoalRules {
         revenue: MoneyRule::Fixed(units(8)),
         currency: currency("EUR"),
         click_window_seconds: 30 * DAY,
+        view_window_seconds: 0,
         reporting_delay_seconds: 120 * DAY,
         hold_seconds: 0,
         hold_end: HoldEnd::Approve,
@@ -117,7 +118,7 @@ fn click_of(id: ClickId, advertiser_id: AdvertiserId, row: Option<ClickClass>) -
         link_id: LinkId::from_bytes([6; 16]),
         publisher_id: Some(PublisherId::from_bytes([7; 16])),
     };
-    ClickFacts::Genuine { id, row, credit, campaign_status: Status::Active }
+    ClickFacts::Genuine { touch: Touch::Click, id, row, credit, campaign_status: Status::Active }
 }
 
 fn click(row: Option<ClickClass>) -> ClickFacts {

@@ -9,13 +9,37 @@ use super::base32;
 use super::ids::{Id as _, PartnerId};
 use super::master_key::MasterKey;
 use super::time::Timestamp;
+use super::words::words;
 
 /// The number of characters of a click id's text.
 pub const TEXT_LENGTH: usize = 35;
 
-const VERSION: u8 = b'1';
 const ID_BYTES: usize = 16;
 const MAC_BYTES: usize = 5;
+
+words! {
+    /// What an id was minted for.
+    Touch {
+        /// A click.
+        Click = "click",
+        /// An impression.
+        Impression = "impression",
+    }
+}
+
+impl Touch {
+    /// The version character that leads the text. It is under the MAC too: one cannot be turned into the other.
+    const fn version(self) -> u8 {
+        match self {
+            Self::Click => b'1',
+            Self::Impression => b'2',
+        }
+    }
+
+    fn of_version(version: u8) -> Option<Self> {
+        Self::ALL.iter().copied().find(|touch| touch.version() == version)
+    }
+}
 
 /// The 32-bit number of a link, as click ids carry it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,32 +131,48 @@ impl ClickIdKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, &master.derive("click id", partner.bytes())))
     }
 
-    /// Writes the text: a version character, then base32 of the id and its MAC.
+    /// Writes the text of a click's id: a version character, then base32 of the id and its MAC.
     pub fn text(&self, id: &ClickId) -> String {
-        let content = [id.0.as_slice(), &self.mac(id)].concat();
-        char::from(VERSION).to_string() + &base32::encode(&content)
+        self.text_of(Touch::Click, id)
     }
 
-    /// Reads a text in either case.
+    /// The same for what the id was minted for.
+    pub fn text_of(&self, touch: Touch, id: &ClickId) -> String {
+        let content = [id.0.as_slice(), &self.mac(touch, id)].concat();
+        char::from(touch.version()).to_string() + &base32::encode(&content)
+    }
+
+    /// Reads the text of a click's or an impression's id, in either case.
     ///
     /// # Errors
     /// [`ClickIdError::Malformed`] by shape alone; [`ClickIdError::NotGenuine`] for everything else, always
     /// after computing a MAC, so that the three reasons for it cannot be told apart by their time either.
-    pub fn read(&self, text: &str) -> Result<ClickId, ClickIdError> {
+    pub fn read(&self, text: &str) -> Result<(Touch, ClickId), ClickIdError> {
         let received = text.chars().count();
         if received != TEXT_LENGTH || !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(ClickIdError::Malformed { received });
         }
         let content = base32::decode::<{ ID_BYTES + MAC_BYTES }>(&text[1..]);
-        let readable = content.is_some() && text.as_bytes()[0] == VERSION;
+        let touch = Touch::of_version(text.as_bytes()[0]);
+        let readable = content.is_some() && touch.is_some();
+        let touch = touch.unwrap_or(Touch::Click);
         let (id, mac) = split(&content.unwrap_or([0; ID_BYTES + MAC_BYTES]));
-        let equal = constant_time::verify_slices_are_equal(&self.mac(&id), &mac).is_ok();
-        if readable && equal { Ok(id) } else { Err(ClickIdError::NotGenuine) }
+        let equal = constant_time::verify_slices_are_equal(&self.mac(touch, &id), &mac).is_ok();
+        if readable && equal { Ok((touch, id)) } else { Err(ClickIdError::NotGenuine) }
     }
 
-    fn mac(&self, id: &ClickId) -> [u8; MAC_BYTES] {
+    /// Reads the text of an id that was minted for one of the two alone; the other's is not genuine.
+    ///
+    /// # Errors
+    /// As [`ClickIdKey::read`].
+    pub fn read_of(&self, touch: Touch, text: &str) -> Result<ClickId, ClickIdError> {
+        let (found, id) = self.read(text)?;
+        if found == touch { Ok(id) } else { Err(ClickIdError::NotGenuine) }
+    }
+
+    fn mac(&self, touch: Touch, id: &ClickId) -> [u8; MAC_BYTES] {
         let mut context = hmac::Context::with_key(&self.0);
-        context.update(&[VERSION]);
+        context.update(&[touch.version()]);
         context.update(&id.0);
         let mut mac = [0; MAC_BYTES];
         mac.copy_from_slice(&context.sign().as_ref()[..MAC_BYTES]);
@@ -188,8 +228,8 @@ mod tests {
     #[test]
     fn upper_case_reads() {
         let text = key_of(1).text(&click());
-        assert_eq!(key_of(1).read(&text), Ok(click()));
-        assert_eq!(key_of(1).read(&text.to_uppercase()), Ok(click()));
+        assert_eq!(key_of(1).read(&text), Ok((Touch::Click, click())));
+        assert_eq!(key_of(1).read(&text.to_uppercase()), Ok((Touch::Click, click())));
     }
 
     #[test]
@@ -210,6 +250,15 @@ mod tests {
     }
 
     #[test]
+    fn an_impressions_id_is_told_from_a_clicks() {
+        let (key, shown) = (key_of(1), key_of(1).text_of(Touch::Impression, &click()));
+        assert!(shown.starts_with('2') && shown.len() == TEXT_LENGTH);
+        assert_eq!(key.read(&shown), Ok((Touch::Impression, click())));
+        assert_eq!(key.read_of(Touch::Click, &shown), Err(ClickIdError::NotGenuine));
+        assert_eq!(key.read(&shown.replacen('2', "1", 1)), Err(ClickIdError::NotGenuine));
+    }
+
+    #[test]
     fn each_altered_character_is_noticed() {
         let (key, text) = (key_of(1), key_of(1).text(&click()));
         for position in 0..TEXT_LENGTH {
@@ -217,7 +266,7 @@ mod tests {
                 let mut altered = text.clone();
                 altered.replace_range(position..=position, &other.to_string());
                 let same = altered.eq_ignore_ascii_case(&text);
-                let expected = if same { Ok(click()) } else { Err(ClickIdError::NotGenuine) };
+                let expected = if same { Ok((Touch::Click, click())) } else { Err(ClickIdError::NotGenuine) };
                 assert_eq!(key.read(&altered), expected, "{altered}");
             }
         }
@@ -251,7 +300,7 @@ mod tests {
         fn what_is_written_is_read(millis in 0i64..1 << 47, link: u32, random: [u8; 6]) {
             let id = ClickId::mint(Timestamp::from_millis(millis), LinkNumber(link), random);
             prop_assert_eq!(id.minted_at(), Timestamp::from_millis(millis));
-            prop_assert_eq!(key_of(1).read(&key_of(1).text(&id)), Ok(id));
+            prop_assert_eq!(key_of(1).read(&key_of(1).text(&id)), Ok((Touch::Click, id)));
         }
 
         #[test]

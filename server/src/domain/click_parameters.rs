@@ -45,6 +45,8 @@ pub struct ClickParameters {
     values: BTreeMap<&'static str, String>,
     /// The deep link that is asked for, uncut.
     pub url: Option<String>,
+    /// True when only a preview is asked for.
+    pub preview: bool,
     /// Names of values that were cut.
     pub cut: Vec<&'static str>,
 }
@@ -55,20 +57,39 @@ impl ClickParameters {
     pub fn parse(query: &str) -> Self {
         let mut parameters = Self::default();
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-            let value = decode(value);
-            if value.is_empty() {
-                continue;
-            }
-            if name == "url" {
-                parameters.url.get_or_insert(value);
-            } else if let Some(name) = canonical(name) {
-                parameters.keep(name, value);
-            }
+            parameters.add(name, decode(value));
         }
         parameters
     }
 
-    fn keep(&mut self, name: &'static str, value: String) {
+    /// Reads names and values that are not encoded. Each name has to mean something.
+    ///
+    /// # Errors
+    /// The names that mean nothing.
+    pub fn from_pairs<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, Vec<&'a str>> {
+        let (mut parameters, mut unknown) = (Self::default(), Vec::new());
+        for (name, value) in pairs {
+            if name == "url" || canonical(name).is_some() {
+                parameters.add(name, without_controls(value));
+            } else {
+                unknown.push(name);
+            }
+        }
+        if unknown.is_empty() { Ok(parameters) } else { Err(unknown) }
+    }
+
+    fn add(&mut self, name: &str, value: String) {
+        if value.is_empty() {
+            return;
+        }
+        match name {
+            "url" => drop(self.url.get_or_insert(value)),
+            "preview" => self.preview |= value == "1",
+            _ => canonical(name).into_iter().for_each(|name| self.keep(name, &value)),
+        }
+    }
+
+    fn keep(&mut self, name: &'static str, value: &str) {
         if self.values.contains_key(name) {
             return;
         }
@@ -97,8 +118,11 @@ impl ClickParameters {
 
 fn decode(text: &str) -> String {
     let spaced = text.replace('+', " ");
-    let decoded = percent_decode_str(&spaced).decode_utf8_lossy();
-    decoded.chars().filter(|c| !c.is_control()).collect()
+    without_controls(&percent_decode_str(&spaced).decode_utf8_lossy())
+}
+
+fn without_controls(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 fn canonical(name: &str) -> Option<&'static str> {
@@ -120,6 +144,24 @@ mod tests {
                 assert_eq!(parameters.get(name), Some("x"), "{written}");
             }
         }
+    }
+
+    #[test]
+    fn pairs_are_read_like_a_query_and_unknown_names_are_told() {
+        let query = ClickParameters::parse("s1=a&url=https%3A%2F%2Fx.test&cost=1");
+        let pairs = [("s1", "a"), ("url", "https://x.test"), ("cost", "1\n")];
+        assert_eq!(ClickParameters::from_pairs(pairs.into_iter()), Ok(query));
+        assert_eq!(ClickParameters::from_pairs([("a", ""), ("sub1", "")].into_iter()), Err(vec!["a"]));
+    }
+
+    #[test]
+    fn only_1_asks_for_a_preview() {
+        assert!(ClickParameters::parse("sub1=x&preview=1").preview);
+        assert!(
+            ["preview=0", "preview=", "preview", "preview=true"]
+                .iter()
+                .all(|q| !ClickParameters::parse(q).preview)
+        );
     }
 
     #[test]

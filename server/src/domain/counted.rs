@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     attribution::{self, Credit, Facts, GenuineClick, KeyPowers},
-    click_id::ClickId,
+    click_id::{ClickId, Touch},
     code::Code,
     conversion::ConversionStatus,
     currency::Currency,
@@ -48,8 +48,10 @@ pub struct Counted {
     pub goal_id: GoalId,
     /// What makes it unique for its advertiser and goal.
     pub count_key: String,
-    /// The click.
+    /// The click or the impression.
     pub click_id: ClickId,
+    /// Which of the two it is.
+    pub touch: Touch,
     /// Who is credited.
     pub credit: Credit,
     /// The advertiser's id of the sale.
@@ -102,6 +104,7 @@ pub(super) fn count(report: &Report, facts: &Facts, goal: &GoalRules, click: &Ge
         goal_id: goal.id,
         count_key: attribution::count_key(goal.counting, click.id, report.order_id.as_deref()),
         click_id: click.id,
+        touch: click.touch,
         credit: click.credit.clone(),
         order_id: report.order_id.clone(),
         customer_id: report.customer_id.clone(),
@@ -192,7 +195,8 @@ mod tests {
         };
         let id = ClickId::mint(NOW, LinkNumber(1), [0; 6]);
         let row = Some(ClickClass::Human);
-        let click = GenuineClick { id, row, credit: &credit, campaign_status: Status::Active };
+        let click =
+            GenuineClick { touch: Touch::Click, id, row, credit: &credit, campaign_status: Status::Active };
         let facts = Facts {
             publisher_is_permitted: true,
             received_at: NOW,
@@ -218,6 +222,7 @@ mod tests {
             revenue: MoneyRule::Dynamic,
             currency: None,
             click_window_seconds: 86_400,
+            view_window_seconds: 0,
             reporting_delay_seconds: 86_400,
             hold_seconds: 0,
             hold_end: HoldEnd::Approve,

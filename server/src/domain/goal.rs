@@ -1,6 +1,7 @@
 //! Conversion goals: what counts, how often, when, and for how much money.
 
 use super::{
+    click_id::Touch,
     conversion::ConversionStatus,
     currency::Currency,
     ids::{AdvertiserId, GoalId},
@@ -142,6 +143,8 @@ pub struct GoalRules {
     pub currency: Option<Currency>,
     /// Longest time from click to event.
     pub click_window_seconds: i64,
+    /// Longest time from impression to event; 0: impressions are credited with nothing.
+    pub view_window_seconds: i64,
     /// Longest time from event to report.
     pub reporting_delay_seconds: i64,
     /// Refund period, from the event on.
@@ -154,6 +157,14 @@ impl GoalRules {
     /// True when a report must carry an amount.
     pub fn needs_amount(&self) -> bool {
         self.payout.needs_amount() || self.revenue.needs_amount()
+    }
+
+    /// Longest time from click or impression to event.
+    pub fn window_seconds(&self, touch: Touch) -> i64 {
+        match touch {
+            Touch::Click => self.click_window_seconds,
+            Touch::Impression => self.view_window_seconds,
+        }
     }
 }
 
@@ -179,6 +190,7 @@ mod tests {
             revenue,
             currency: None,
             click_window_seconds: 0,
+            view_window_seconds: 0,
             reporting_delay_seconds: 0,
             hold_seconds: 0,
             hold_end: HoldEnd::Approve,

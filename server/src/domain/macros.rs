@@ -118,6 +118,15 @@ impl Macro {
         })
     }
 
+    /// Lists each macro under the name that we document.
+    pub fn documented() -> impl Iterator<Item = (&'static str, Self)> {
+        let is_first =
+            |position: usize| NAMES[..position].iter().all(|(_, other)| *other != NAMES[position].1);
+        let plain = NAMES.iter().enumerate().filter(move |(position, _)| is_first(*position));
+        let plain = plain.map(|(_, found)| *found).filter(|(_, found)| !matches!(found, Self::Sub(_)));
+        plain.chain((1..).zip(SUB_NAMES).map(|(number, names)| (names[0], Self::Sub(number))))
+    }
+
     /// Lists all names and aliases, for hints.
     pub fn names() -> impl Iterator<Item = &'static str> {
         NAMES.iter().map(|(name, _)| *name).chain(SUB_NAMES.into_iter().flatten())
@@ -206,6 +215,16 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn each_macro_is_documented_once() {
+        let documented: Vec<_> = Macro::documented().collect();
+        let macros: std::collections::HashSet<_> = documented.iter().map(|(_, found)| *found).collect();
+        assert_eq!((documented.len(), macros.len()), (35, 35));
+        assert!(documented.iter().all(|(name, found)| Macro::parse(name) == Some(*found)));
+        assert_eq!(documented[0].0, "click_id");
+        assert!(documented.contains(&("sub1", Macro::Sub(1))));
     }
 
     #[test]

@@ -9,11 +9,16 @@ use super::{
     time::Timestamp,
 };
 
+/// Why a click is `invalid` whose visitor the campaign is not for.
+pub const TARGETING_MISSED: &str = "targeting_missed";
+
 /// What a link, its campaign and its advertiser say about where clicks go.
 #[derive(Clone, Copy, Debug)]
 pub struct Way<'a> {
     /// Whether link, campaign, advertiser and publisher are in use, with the reason that a click is given otherwise.
     pub statuses: [(Status, &'static str); 4],
+    /// Whether the visitor is one of those whom the campaign is for.
+    pub is_for_visitor: bool,
     /// When the campaign starts.
     pub starts_at: Option<Timestamp>,
     /// When it ends.
@@ -56,10 +61,11 @@ pub struct Destination<'a> {
 impl<'a> Way<'a> {
     /// Decides for a click at `now` that asks for `wanted` (`url=`).
     pub fn destination(&self, now: Timestamp, wanted: Option<&str>) -> Destination<'a> {
-        let stored = |page: &'a Option<LandingPage>| page.as_ref().map(Cow::Borrowed);
         if let Some(reason) = self.out_of_use(now) {
-            let page = stored(&self.pages.fallback);
-            return Destination { page, invalid: Some(reason), deep_link_refused: false };
+            return self.fallback(reason);
+        }
+        if !self.is_for_visitor {
+            return self.fallback(TARGETING_MISSED);
         }
         let deep = wanted.and_then(|url| match self.deep_links {
             DeepLinks::Allowed => deep_link(url, self.deep_link_hosts),
@@ -68,6 +74,12 @@ impl<'a> Way<'a> {
         let deep_link_refused = wanted.is_some() && deep.is_none();
         let page = deep.map(Cow::Owned).or_else(|| stored(&self.pages.landing));
         Destination { page, invalid: None, deep_link_refused }
+    }
+
+    /// Where a click goes that does not count.
+    pub fn fallback(&self, reason: &'static str) -> Destination<'a> {
+        let page = stored(&self.pages.fallback);
+        Destination { page, invalid: Some(reason), deep_link_refused: false }
     }
 
     fn out_of_use(&self, now: Timestamp) -> Option<&'static str> {
@@ -80,6 +92,10 @@ impl<'a> Way<'a> {
         }
         self.ends_at.is_some_and(|end| now >= end).then_some("campaign_ended")
     }
+}
+
+fn stored(page: &Option<LandingPage>) -> Option<Cow<'_, LandingPage>> {
+    page.as_ref().map(Cow::Borrowed)
 }
 
 #[cfg(test)]
@@ -100,6 +116,7 @@ mod tests {
                 (Status::Active, "advertiser_paused"),
                 (Status::Active, "publisher_paused"),
             ],
+            is_for_visitor: true,
             starts_at: None,
             ends_at: None,
             pages,
@@ -134,6 +151,22 @@ mod tests {
         let destination = way.destination(NOW, None);
         assert_eq!(destination.invalid, Some("campaign_paused"));
         assert_eq!(url(&destination), "https://a.example/");
+    }
+
+    #[test]
+    fn a_visitor_whom_the_campaign_is_not_for_goes_to_the_fallback() {
+        let pages = pages([None, None, Some("https://b.example/")]);
+        let mut way = way(&[], &pages);
+        way.is_for_visitor = false;
+        let destination = way.destination(NOW, None);
+        assert_eq!(destination.invalid, Some(TARGETING_MISSED));
+        assert_eq!(url(&destination), "https://b.example/");
+        way.statuses[0].0 = Status::Paused;
+        assert_eq!(
+            way.destination(NOW, None).invalid,
+            Some("link_paused"),
+            "what is out of use is for nobody"
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{
     conversion::ConversionStatus,
     currency::Currency,
     time::Timestamp,
-    totals::{Sums, TotalKey},
+    totals::{self, Sums, TotalKey},
     visitor::ClickClass,
     words::words,
 };
@@ -62,6 +62,12 @@ pub type ByStatus = BTreeMap<ConversionStatus, Sums>;
 pub struct Row {
     /// Clicks by class.
     pub clicks: BTreeMap<ClickClass, i64>,
+    /// Clicks without consent.
+    pub no_consent_clicks: i64,
+    /// Impressions by people.
+    pub impressions: i64,
+    /// Impressions by machines, prefetched ones, those of links out of use and those without consent.
+    pub filtered_impressions: i64,
     /// Conversions by currency and status.
     pub conversions: BTreeMap<Option<Currency>, ByStatus>,
 }
@@ -72,6 +78,13 @@ impl Row {
             *self.clicks.entry(class).or_default() += sums.events;
         } else if let Some(status) = ConversionStatus::parse(&key.kind) {
             self.conversions.entry(key.currency).or_default().entry(status).or_default().add(sums);
+        } else if key.kind == totals::NO_CONSENT {
+            self.no_consent_clicks += sums.events;
+        } else if let Some(class) = key.kind.strip_prefix(totals::IMPRESSION) {
+            match ClickClass::parse(class) {
+                Some(ClickClass::Human) => self.impressions += sums.events,
+                _ => self.filtered_impressions += sums.events,
+            }
         }
     }
 
@@ -168,6 +181,20 @@ mod tests {
             total(&[click(1, ClickClass::Human), click(2, ClickClass::Human), click(1, ClickClass::Bot)]);
         assert_eq!(ClickClass::ALL.iter().map(|class| row.clicks(*class)).collect::<Vec<_>>(), [2, 1, 0, 0]);
         assert!(row.conversions.is_empty());
+    }
+
+    #[test]
+    fn impressions_and_refusals_are_no_clicks() {
+        let of_kind =
+            |kind: &str| (TotalKey { kind: kind.to_owned(), ..click(1, ClickClass::Human).0 }, Sums::ONE);
+        let row = total(&[
+            of_kind(&totals::impression(ClickClass::Human)),
+            of_kind(&totals::impression(ClickClass::Bot)),
+            of_kind(totals::IMPRESSION_NO_CONSENT),
+            of_kind(totals::NO_CONSENT),
+        ]);
+        assert_eq!((row.impressions, row.filtered_impressions, row.no_consent_clicks), (1, 2, 1));
+        assert_eq!(row.conversion_rate(), None);
     }
 
     #[test]

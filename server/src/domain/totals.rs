@@ -9,14 +9,28 @@ use super::{
     ids::{AdvertiserId, CampaignId, CreativeId, GoalId, LinkId, PublisherId},
     money::sum_to_decimal,
     time::Timestamp,
+    visitor::ClickClass,
 };
+
+/// The kind of clicks without consent. They have no rows.
+pub const NO_CONSENT: &str = "no_consent";
+/// The kind of impressions without consent. They have no rows either.
+pub const IMPRESSION_NO_CONSENT: &str = "impression_no_consent";
+/// What the kind of an impression begins with; its class follows.
+pub const IMPRESSION: &str = "impression_";
+
+/// The kind of an impression.
+pub fn impression(class: ClickClass) -> String {
+    format!("{IMPRESSION}{class}")
+}
 
 /// One cell of the totals: an hour, what is counted, and everything a report can ask for.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct TotalKey {
     /// Start of the hour, UTC.
     pub hour: Timestamp,
-    /// A click's class or a conversion's status.
+    /// A click's class, a conversion's status, [`impression`] of an impression's class, or one of the two without
+    /// consent.
     pub kind: String,
     /// Whose link it was.
     pub advertiser_id: AdvertiserId,

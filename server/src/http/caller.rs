@@ -26,11 +26,33 @@ impl FromRequest for Caller {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { authenticate(&request).await })
+        Box::pin(async move {
+            let caller = authenticate(&request).await?;
+            request.extensions_mut().insert(caller.partner);
+            Ok(caller)
+        })
     }
 }
 
-async fn authenticate(request: &HttpRequest) -> Result<Caller> {
+/// A caller that records what has happened, and changes no set-up: nothing has to be forgotten after it.
+#[derive(Clone, Copy, Debug)]
+pub struct Recorder {
+    /// For whom it records.
+    pub partner: PartnerScope,
+}
+
+impl FromRequest for Recorder {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { Ok(Self { partner: authenticate(&request).await?.partner }) })
+    }
+}
+
+/// Finds out who calls.
+pub async fn authenticate(request: &HttpRequest) -> Result<Caller> {
     let state =
         request.app_data::<Data<State>>().ok_or_else(|| Error::Internal("there is no state".into()))?;
     Transport::of(request, &state.trusted_proxies).require_private()?;
@@ -40,9 +62,7 @@ async fn authenticate(request: &HttpRequest) -> Result<Caller> {
     let row = db_read!(&state.store, |queries, conn| queries::api_keys::find_any(conn, id))?;
     let row = row.filter(|row| key.matches(&row.secret_hash) && row.revoked_at.is_none());
     let row = row.ok_or_else(|| Refusal::of(Code::ApiKeyInvalid))?;
-    let partner = PartnerScope::established(row.partner_id);
-    request.extensions_mut().insert(partner);
-    Ok(Caller { partner })
+    Ok(Caller { partner: PartnerScope::established(row.partner_id) })
 }
 
 fn bearer(request: &HttpRequest) -> Result<&str, Refusal> {

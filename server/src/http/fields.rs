@@ -167,6 +167,13 @@ pub mod read {
         }
     }
 
+    /// A cap: a number of clicks.
+    pub fn cap(clicks: i64) -> Result<i64, String> {
+        const MOST: i64 = 1_000_000_000;
+        let fits = (1..=MOST).contains(&clicks);
+        if fits { Ok(clicks) } else { Err(format!("must be a number of clicks from 1 to {MOST}")) }
+    }
+
     /// A whole number of seconds, from 0 (or 1) to the longest.
     pub fn seconds(least: i64) -> impl FnOnce(i64) -> Result<i64, String> {
         use crate::domain::goal::LONGEST_SECONDS;

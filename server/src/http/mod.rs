@@ -26,6 +26,7 @@ use ipnet::IpNet;
 pub use changes::forget_what_changed;
 pub use request_id::with_request_id;
 pub use stopping::say_when_stopping;
+pub use track::counters::Counters;
 
 use crate::{
     cache::Cache,
@@ -53,8 +54,10 @@ pub struct State {
     pub clock: Clock,
     /// Seals signing secrets and derives the keys of click ids.
     pub master_key: Arc<MasterKey>,
-    /// Countries.
+    /// Countries, regions and providers.
     pub geo: Arc<Geo>,
+    /// What visits left no row.
+    pub counters: Arc<Counters>,
     /// Proxies that are believed.
     pub trusted_proxies: Arc<[IpNet]>,
     /// What tracking links start with.

@@ -5,20 +5,22 @@ use utoipa_actix_web::{scope, service_config::ServiceConfig};
 
 use super::{
     api::{
-        advertisers::*, campaigns::*, clicks::*, conversions::*, creatives::*, goals::*, links::*,
-        postbacks::*, publishers::*, reports::*, signing_keys::*,
+        advertisers::*, campaigns::*, clicks::*, conversions::*, creatives::*, goals::*, impressions::*,
+        links::*, partner::*, postbacks::*, publishers::*, reports::*, signing_keys::*,
     },
     docs,
     health::{check_live, check_ready},
     track::{
         clicks::{follow_link, probe_link},
+        impressions::show_pixel,
         postbacks::{get_postback_url, post_postback_form, report_conversion},
     },
 };
 
 /// The routes that the API reference shows.
 pub fn documented(config: &mut ServiceConfig<'_>) {
-    config.service(follow_link).service(probe_link).service(check_live).service(check_ready).service(
+    config.service(follow_link).service(probe_link).service(show_pixel);
+    config.service(check_live).service(check_ready).service(
         scope("/v1")
             .service(get_postback_url)
             .service(post_postback_form)
@@ -31,6 +33,8 @@ pub fn documented(config: &mut ServiceConfig<'_>) {
 /// What a partner sets up.
 fn set_up(config: &mut ServiceConfig<'_>) {
     config
+        .service(get_partner)
+        .service(update_partner)
         .service(create_advertiser)
         .service(list_advertisers)
         .service(get_advertiser)
@@ -69,8 +73,12 @@ fn set_up(config: &mut ServiceConfig<'_>) {
 /// What happened.
 fn records(config: &mut ServiceConfig<'_>) {
     config
+        .service(create_click)
         .service(list_clicks)
         .service(get_click)
+        .service(create_impression)
+        .service(list_impressions)
+        .service(get_impression)
         .service(list_postbacks)
         .service(get_postback)
         .service(list_conversions)

@@ -15,6 +15,7 @@ use utoipa::{
 use crate::domain::{
     click_id::ClickId,
     code::Code,
+    consent::Consent,
     conversion::{ConversionStatus, MatchMode},
     currency::Currency,
     goal::{Counting, DefaultStatus, HoldEnd, MoneyKind},
@@ -23,8 +24,9 @@ use crate::domain::{
     report::Dimension,
     scopes::Scope,
     setup::{DeepLinks, Status},
+    targeting::{DeviceType, OperatingSystem},
     time::Timestamp,
-    visitor::ClickClass,
+    visitor::{ClickClass, IpStorage},
 };
 
 /// What an id in an example ends with.
@@ -81,8 +83,11 @@ schemas! {
     PostbackId => id::<PostbackId>(),
     ConversionId => id::<ConversionId>(),
     AdjustmentId => id::<AdjustmentId>(),
-    ClickId => text("The id of one click, as the landing page got it: 35 characters, read in either case.")
-        .pattern(Some("^1[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{34}$"))
+    ClickId => text(
+        "The id of one click, as the landing page got it, or of one impression: 35 characters, read in either case. The \
+         first one is 1 for a click and 2 for an impression.",
+    )
+        .pattern(Some("^[12][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{34}$"))
         .examples([CLICK_ID]),
     Timestamp => text("A point in time: RFC 3339, UTC.")
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
@@ -94,6 +99,17 @@ schemas! {
         Status::ALL,
     ),
     DeepLinks => words("Whether `url=` of a tracking link is followed to the advertiser's hosts.", DeepLinks::ALL),
+    Consent => words(
+        "What a link does about consent. `restrictive`: where the URL says that the GDPR applies (`gdpr=1`), only those are \
+         tracked whose `gdpr_consent` (IAB TCF v2) grants purpose 1; of the others, nothing is stored but a number.",
+        Consent::ALL,
+    ),
+    DeviceType => words("A kind of device.", DeviceType::ALL),
+    OperatingSystem => words("An operating system, in any version.", OperatingSystem::ALL),
+    IpStorage => words(
+        "How much of a visitor's address is kept: all of it, the network (/24 of IPv4, /48 of IPv6), or nothing.",
+        IpStorage::ALL,
+    ),
     Counting => words(
         "How often a click can convert: `once`, or once for each order id (`per_order`).",
         Counting::ALL,
@@ -118,8 +134,8 @@ schemas! {
         MatchMode::ALL,
     ),
     ClickClass => words(
-        "What kind of click it is. `human` counts; `bot`, `prefetch` (by a browser) and `invalid` (on something \
-         paused or over) are counted apart.",
+        "What kind of click or impression it is. `human` counts; `bot`, `prefetch` (by a browser) and `invalid` (on something \
+         paused or over, beyond a cap, or not for this visitor) are counted apart.",
         ClickClass::ALL,
     ),
     Form => words(

@@ -19,10 +19,10 @@ use crate::{
     db::{
         Store, db_write,
         gate::Role,
-        received::{Incoming, Received, SetUp},
+        received::{CappedClick, Incoming, Received, SetUp, Sighting},
         rows::records::Click,
     },
-    domain::answer::Answer,
+    domain::{answer::Answer, caps::Admission},
     error::{Error, Result},
 };
 
@@ -41,10 +41,12 @@ type Queued<T, R> = (T, Reply<R>);
 /// A postback, with what the set-up says, if that is known.
 type Late = (Received, Option<SetUp>);
 
-/// The way in for clicks and postbacks. Cheap to clone; the writers end when the last one is dropped.
+/// The way in for clicks, impressions and postbacks. Cheap to clone; the writers end when the last one is dropped.
 #[derive(Clone)]
 pub struct Ingest {
     clicks: mpsc::Sender<Queued<Click, ()>>,
+    capped_clicks: mpsc::Sender<Queued<CappedClick, Admission>>,
+    sightings: mpsc::Sender<Queued<Sighting, ()>>,
     postbacks: mpsc::Sender<Queued<Incoming, Answer>>,
     /// Postbacks that came while others waited in the spool, or whose set-up is not known.
     late: mpsc::Sender<Queued<Late, Result<Answer>>>,
@@ -59,13 +61,33 @@ impl Ingest {
         let clicks = batch::start(
             writers,
             {
-                let store = store.clone();
+                let (store, clock) = (store.clone(), clock.clone());
                 move |batch| record_clicks(store.clone(), clock.clone(), batch)
             },
             {
                 let aside = aside.clone();
                 move |batch| spool_clicks(aside.clone(), batch)
             },
+        );
+        // One writer: it would only wait for another one at the counts.
+        let capped_clicks = batch::start(
+            1,
+            {
+                let (store, clock) = (store.clone(), clock.clone());
+                move |batch| record_capped_clicks(store.clone(), clock.clone(), batch)
+            },
+            {
+                let aside = aside.clone();
+                move |batch| spool_capped_clicks(aside.clone(), batch)
+            },
+        );
+        let sightings = batch::start(
+            writers,
+            {
+                let (store, clock) = (store.clone(), clock);
+                move |batch| record_sightings(store.clone(), clock.clone(), batch)
+            },
+            refuse_sightings,
         );
         let postbacks = batch::start(
             writers,
@@ -89,7 +111,7 @@ impl Ingest {
                 move |batch| spool_late(aside.clone(), batch)
             },
         );
-        Self { clicks, postbacks, late, aside }
+        Self { clicks, capped_clicks, sightings, postbacks, late, aside }
     }
 
     /// Records a click; returns when it is committed, or safe in the spool.
@@ -99,6 +121,21 @@ impl Ingest {
             self.aside.losses.untracked_clicks.fetch_add(1, Ordering::Relaxed);
         }
         recorded
+    }
+
+    /// Records a click of a person on a campaign with caps; says whether the campaign takes it when it is committed.
+    /// While the database is away nobody can count: the campaign takes it, and it is safe in the spool.
+    pub async fn record_capped_click(&self, click: CappedClick) -> Result<Admission> {
+        let recorded = submit(&self.capped_clicks, click).await;
+        if recorded.is_err() {
+            self.aside.losses.untracked_clicks.fetch_add(1, Ordering::Relaxed);
+        }
+        recorded
+    }
+
+    /// Records an impression, or that there was no consent; returns when it is committed.
+    pub async fn record_sighting(&self, sighting: Sighting) -> Result<()> {
+        submit(&self.sightings, sighting).await
     }
 
     /// Records a postback; returns its answer when it is committed, or safe in the spool. As long as anything waits
@@ -129,12 +166,40 @@ async fn record_clicks(store: Store, clock: Clock, batch: Arc<Vec<Click>>) -> Re
     })
 }
 
+async fn record_capped_clicks(
+    store: Store,
+    clock: Clock,
+    batch: Arc<Vec<CappedClick>>,
+) -> Result<Vec<Admission>> {
+    db_write!(&store, |queries, conn| {
+        queries::record_capped_clicks::record(conn, &batch, || clock.new_id())
+    })
+}
+
+async fn record_sightings(store: Store, clock: Clock, batch: Arc<Vec<Sighting>>) -> Result<Vec<()>> {
+    let count = batch.len();
+    db_write!(&store, |queries, conn| {
+        queries::record_sightings::record(conn, &batch, || clock.new_id()).map(|()| vec![(); count])
+    })
+}
+
 async fn record_postbacks(store: Store, batch: Arc<Vec<Incoming>>) -> Result<Vec<Answer>> {
     db_write!(&store, |queries, conn| queries::record_postbacks::record(conn, &batch))
 }
 
 async fn spool_clicks(aside: Aside, batch: Arc<Vec<Click>>) -> Vec<Result<()>> {
     aside.clicks(&batch).await
+}
+
+async fn spool_capped_clicks(aside: Aside, batch: Arc<Vec<CappedClick>>) -> Vec<Result<Admission>> {
+    let clicks: Vec<Click> = batch.iter().map(|capped| capped.click.clone()).collect();
+    let spooled = aside.clicks(&clicks).await.into_iter();
+    spooled.map(|outcome| outcome.map(|()| Admission::Admitted)).collect()
+}
+
+/// What was only seen cannot wait: it is not recorded.
+async fn refuse_sightings(batch: Arc<Vec<Sighting>>) -> Vec<Result<()>> {
+    batch.iter().map(|_| Err(Error::Unavailable("the database is away".into()))).collect()
 }
 
 async fn spool_postbacks(aside: Aside, batch: Arc<Vec<Incoming>>) -> Vec<Result<Answer>> {

@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 use tallyback_server::clock::Clock;
 use tallyback_tests::{Acme, Answer, BROWSER, TestApp, Visit, client, parameter, visit, with_parameter};
 
-use super::geo_file;
-
-async fn fetch(method: Method, url: &str, headers: &[(&str, &str)]) -> Visit {
+/// A request with headers of the test's own.
+pub async fn fetch(method: Method, url: &str, headers: &[(&str, &str)]) -> Visit {
     let mut request = client().request(method, url);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -17,11 +16,13 @@ async fn fetch(method: Method, url: &str, headers: &[(&str, &str)]) -> Visit {
     Visit::of(Answer::to(request).await)
 }
 
-async fn stored(acme: &Acme, click_id: &str) -> Value {
+/// A click, as it was recorded.
+pub async fn stored(acme: &Acme, click_id: &str) -> Value {
     acme.agency.get(&format!("/v1/clicks/{click_id}")).await.expect(200)
 }
 
-async fn link(acme: &Acme, fields: Value) -> String {
+/// Another link of Acme's campaign; its tracking URL.
+pub async fn link(acme: &Acme, fields: Value) -> String {
     let mut body = json!({"campaign_id": acme.campaign["id"], "name": "Another"});
     body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     acme.agency.make("/v1/links", body).await["click_url"].as_str().unwrap().to_owned()
@@ -308,31 +309,6 @@ async fn a_link_without_a_publisher_takes_the_urls() {
     let stranger = app.acme().await;
     let seen = visit(&format!("{url}?publisher_id={}", stranger.publisher["id"].as_str().unwrap())).await;
     assert_eq!(stored(&acme, &seen.click_id()).await["publisher_id"], Value::Null);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_country_comes_from_the_operators_file() {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), geo_file::with_one_network([198, 51, 100], "DE")).unwrap();
-    let app = TestApp::with(Clock::System, |config| {
-        config.geo_database = Some(file.path().to_owned());
-        config.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
-    })
-    .await;
-    let agency = app.agency().await;
-    // Behind a proxy that ends TLS, as the whole set-up would be.
-    let acme = Acme::set_up(agency).await;
-    let url =
-        link(&acme, json!({"landing_url": "https://shop.example/?c={click_id}&country={country}"})).await;
-    for (address, country, kept) in
-        [("198.51.100.7", json!("DE"), "198.51.100.0"), ("203.0.113.7", Value::Null, "203.0.113.0")]
-    {
-        let seen = fetch(Method::GET, &url, &[("user-agent", BROWSER), ("x-forwarded-for", address)]).await;
-        let location = seen.location();
-        assert_eq!(parameter(&location, "country").as_deref(), Some(country.as_str().unwrap_or_default()));
-        let click = stored(&acme, &parameter(&location, "c").unwrap()).await;
-        assert_eq!((&click["country"], &click["ip"]), (&country, &json!(kept)), "{address}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

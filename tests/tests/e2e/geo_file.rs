@@ -1,4 +1,4 @@
-//! A country database in the MaxMind DB file format, version 2.0, with one IPv4 network in it.
+//! Databases of places and of providers in the MaxMind DB file format, version 2.0, with one IPv4 network in it.
 //! Source of the format: <https://maxmind.github.io/MaxMind-DB/>.
 
 const BITS: u32 = 24;
@@ -7,8 +7,10 @@ const SEPARATOR: u32 = 16;
 
 fn text(text: &str) -> Vec<u8> {
     let length = u8::try_from(text.len()).unwrap();
-    assert!(length < 29, "short texts only");
-    [&[0x40 | length], text.as_bytes()].concat()
+    if length < 29 {
+        return [&[0x40 | length], text.as_bytes()].concat();
+    }
+    [&[0x40 | 29, length - 29], text.as_bytes()].concat()
 }
 
 fn map(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
@@ -28,8 +30,31 @@ fn uint64(number: u64) -> Vec<u8> {
     [&[0x08, 0x02], &number.to_be_bytes()[..]].concat()
 }
 
-/// The file: a tree of one path, whose end leads to the country, and of which every other branch leads nowhere.
-pub fn with_one_network(network: [u8; 3], country: &str) -> Vec<u8> {
+fn array_of_one(value: Vec<u8>) -> Vec<u8> {
+    [vec![0x01, 0x04], value].concat()
+}
+
+/// A file that knows the country of one network.
+pub fn country(network: [u8; 3], country: &str) -> Vec<u8> {
+    with_one_network(network, &map(&[("country", map(&[("iso_code", text(country))]))]))
+}
+
+/// A file that knows the country and the part of it.
+pub fn city(network: [u8; 3], country: &str, subdivision: &str) -> Vec<u8> {
+    let part = array_of_one(map(&[("iso_code", text(subdivision))]));
+    with_one_network(
+        network,
+        &map(&[("country", map(&[("iso_code", text(country))])), ("subdivisions", part)]),
+    )
+}
+
+/// A file that knows one thing of a network by name, such as its `isp`.
+pub fn provider(network: [u8; 3], member: &str, name: &str) -> Vec<u8> {
+    with_one_network(network, &map(&[(member, text(name))]))
+}
+
+/// The file: a tree of one path, whose end leads to the data, and of which every other branch leads nowhere.
+fn with_one_network(network: [u8; 3], data: &[u8]) -> Vec<u8> {
     let bits = u32::from_be_bytes([0, network[0], network[1], network[2]]);
     let tree = (0..BITS).flat_map(|depth| {
         let next = if depth + 1 == BITS { BITS + SEPARATOR } else { depth + 1 };
@@ -37,7 +62,6 @@ pub fn with_one_network(network: [u8; 3], country: &str) -> Vec<u8> {
         let (left, right) = if is_one { (BITS, next) } else { (next, BITS) };
         [left.to_be_bytes()[1..].to_vec(), right.to_be_bytes()[1..].to_vec()].concat()
     });
-    let data = map(&[("country", map(&[("iso_code", text(country))]))]);
     let empty_array = vec![0x00, 0x04];
     let metadata = map(&[
         ("binary_format_major_version", uint16(2)),
@@ -50,6 +74,12 @@ pub fn with_one_network(network: [u8; 3], country: &str) -> Vec<u8> {
         ("node_count", uint32(BITS)),
         ("record_size", uint16(24)),
     ]);
-    [tree.collect(), vec![0; SEPARATOR as usize], data, b"\xab\xcd\xefMaxMind.com".to_vec(), metadata]
-        .concat()
+    [
+        tree.collect(),
+        vec![0; SEPARATOR as usize],
+        data.to_vec(),
+        b"\xab\xcd\xefMaxMind.com".to_vec(),
+        metadata,
+    ]
+    .concat()
 }

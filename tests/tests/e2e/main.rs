@@ -5,14 +5,24 @@ use std::path::Path;
 
 mod attribution;
 mod away_at_start;
+mod caps;
+mod click_cases;
+mod click_parameters;
 mod clicks;
+mod consent;
+mod geo;
 mod geo_file;
+mod hostile_clicks;
 mod https;
+mod impressions;
 mod journey;
 mod lists;
+mod macros;
 mod no_room;
 mod outages;
+mod partner;
 mod postback_forms;
+mod preview;
 mod program;
 mod restarts;
 mod set_up;
@@ -20,8 +30,11 @@ mod signatures;
 mod spool_damage;
 mod storms;
 mod tables;
+mod targeting;
 mod tenants;
+mod told_clicks;
 mod verify;
+mod view_through;
 
 /// The server's program.
 fn tallyback() -> &'static Path {

@@ -6,21 +6,24 @@ use diesel::{
     Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query,
     sql_types::{BigInt, Text},
 };
+use serde_json::json;
 use tallyback_tests::{TestApp, TestDatabase};
 use tokio_postgres::{Client, NoTls};
 
 /// What belongs to no partner: the installation, the tenants, and the two directories that lead to a tenant.
 const WITHOUT_PARTNER: [&str; 5] =
     ["__diesel_schema_migrations", "installation", "key_directory", "link_directory", "partners"];
-const CORE: [&str; 18] = [
+const CORE: [&str; 20] = [
     "adjustments",
     "advertisers",
     "api_keys",
     "campaigns",
+    "click_counts",
     "clicks",
     "conversions",
     "creatives",
     "goals",
+    "impressions",
     "hourly_totals",
     "links",
     "outbox",
@@ -106,11 +109,12 @@ async fn what_grows_is_partitioned_by_time() {
     let acme = app.acme().await;
     let click_id = acme.click().await;
     acme.sdk().record(&tallyback_tests::Acme::sale(&click_id, "A-1")).await.unwrap();
+    acme.agency.make("/v1/impressions", json!({"link": acme.link["id"]})).await;
     if !app.database.is_postgres() {
         return;
     }
     let client = postgres(&app.database).await;
-    for table in ["clicks", "postbacks"] {
+    for table in ["clicks", "impressions", "postbacks"] {
         let kind = client.query_one("SELECT pg_get_partkeydef($1::text::regclass)", &[&table]).await.unwrap();
         assert_eq!(kind.get::<_, String>(0), "RANGE (id)", "{table}");
         let all = format!("SELECT count(*) FROM {table}");

@@ -11,6 +11,7 @@ use tallyback_tests::{Acme, Answer, TestApp, client};
 fn ids(
     acme: &Acme,
     click_id: &str,
+    impression_id: &str,
     postback_id: &str,
     conversion_id: &str,
     creative: &Value,
@@ -25,6 +26,7 @@ fn ids(
         ("goals", id(&acme.goal)),
         ("signing-keys", id(&acme.key)),
         ("clicks", click_id.to_owned()),
+        ("impressions", impression_id.to_owned()),
         ("postbacks", postback_id.to_owned()),
         ("conversions", conversion_id.to_owned()),
     ])
@@ -35,18 +37,21 @@ async fn another_partners_ids_are_not_found_anywhere() {
     let app = TestApp::start().await;
     let (acme, stranger) = (app.acme().await, app.acme().await);
     let click_id = stranger.click().await;
+    let shown = json!({"link": stranger.link["id"]});
+    let shown = stranger.agency.make("/v1/impressions", shown).await;
     let recorded = stranger.sdk().record(&Acme::sale(&click_id, "A-1")).await.unwrap();
     let creative = json!({"advertiser_id": stranger.advertiser["id"], "name": "Banner"});
     let creative = stranger.agency.make("/v1/creatives", creative).await;
     let foreign = ids(
         &stranger,
         &click_id,
+        shown["impression_id"].as_str().unwrap(),
         &recorded.postback_id.unwrap(),
         &recorded.conversion_id.unwrap(),
         &creative,
     );
     let absent = |kind: &str, id: &str| match kind {
-        "clicks" => format!("1{}", "0".repeat(id.len() - 1)),
+        "clicks" | "impressions" => format!("{}{}", &id[..1], "0".repeat(id.len() - 1)),
         _ => format!("{}_{}", id.split_once('_').unwrap().0, "0".repeat(26)),
     };
     let before = everything(&stranger).await;
@@ -62,11 +67,12 @@ async fn another_partners_ids_are_not_found_anywhere() {
                 let (name, place) = (parameter["name"].as_str().unwrap(), parameter["in"].as_str().unwrap());
                 if place == "path" && path.starts_with("/v1/") {
                     paths += 1;
+                    let placeholder = format!("{{{name}}}");
                     let call = async |id: &str| {
                         let body = (method != Method::GET).then(|| json!({}));
                         let mut problem = acme
                             .agency
-                            .send(method.clone(), &path.replace("{id}", id), body)
+                            .send(method.clone(), &path.replace(&placeholder, id), body)
                             .await
                             .refused(404, "not_found");
                         problem.as_object_mut().unwrap().remove("request_id");
@@ -125,6 +131,8 @@ async fn another_partners_ids_are_not_found_in_a_body() {
             json!({"campaign_id": own, "name": "x", "creative_id": creative["id"]}),
             "/creative_id",
         ),
+        ("/v1/clicks", json!({"link": stranger.link["id"]}), "/link"),
+        ("/v1/impressions", json!({"link": stranger.link["id"]}), "/link"),
         (
             "/v1/signing-keys",
             json!({"name": "x", "advertiser_ids": [stranger.advertiser["id"]]}),
@@ -173,7 +181,7 @@ async fn nothing_is_shown_without_a_key_of_the_partners() {
             let method: Method = method.to_uppercase().parse().unwrap();
             let request = || {
                 client()
-                    .request(method.clone(), format!("{}{}", app.base_url, path.replace("{id}", "x")))
+                    .request(method.clone(), format!("{}{}", app.base_url, path.replace(['{', '}'], "")))
                     .json(&json!({}))
             };
             Answer::to(request()).await.refused(401, "api_key_missing");
@@ -202,6 +210,7 @@ async fn everything(acme: &Acme) -> Vec<Value> {
         "goals",
         "signing-keys",
         "clicks",
+        "impressions",
         "postbacks",
         "conversions",
     ] {

@@ -1,4 +1,4 @@
-//! Monthly partitions of the two logs, by the milliseconds that lead each row's id.
+//! Monthly partitions of what grows, by the milliseconds that lead each row's id.
 //! Rows outside every month go to the default partition: nothing is ever refused for want of one.
 
 use diesel::connection::SimpleConnection;
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Partitioned tables.
-const TABLES: [&str; 2] = ["clicks", "postbacks"];
+const TABLES: [&str; 3] = ["clicks", "impressions", "postbacks"];
 /// How many months are made ahead of the current one.
 const MONTHS_AHEAD: usize = 2;
 

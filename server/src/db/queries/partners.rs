@@ -4,7 +4,11 @@ use diesel::prelude::*;
 
 use super::Conn;
 use crate::{
-    db::{rows::accounts::Partner, schema::partners, scope::PartnerScope},
+    db::{
+        rows::accounts::{Partner, PartnerChanges},
+        schema::partners,
+        scope::PartnerScope,
+    },
     domain::ids::PartnerId,
 };
 
@@ -16,6 +20,17 @@ pub fn insert(conn: &mut Conn, partner: &Partner) -> QueryResult<()> {
 /// The partner of a scope.
 pub fn get(conn: &mut Conn, scope: &PartnerScope) -> QueryResult<Partner> {
     partners::table.filter(partners::id.eq(scope.id())).select(Partner::as_select()).first(conn)
+}
+
+/// Changes a partner and returns it as it is then.
+pub fn update(conn: &mut Conn, scope: &PartnerScope, changes: &PartnerChanges) -> QueryResult<Partner> {
+    if changes.name.is_none() && changes.ip_storage.is_none() {
+        return get(conn, scope);
+    }
+    diesel::update(partners::table.filter(partners::id.eq(scope.id())))
+        .set(changes)
+        .returning(Partner::as_returning())
+        .get_result(conn)
 }
 
 /// Every partner's scope, for a job that does the same for each.

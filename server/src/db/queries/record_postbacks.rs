@@ -20,6 +20,7 @@ use crate::{
     domain::{
         answer::Answer,
         attribution::{self, Facts, Verdict},
+        click_id::Touch,
         conversion::MatchMode,
         counted::Counted,
         ids::{AdvertiserId, ConversionId, GoalId, PartnerId, RowId},
@@ -215,6 +216,7 @@ fn row(received: &Received, counted: &Counted) -> Conversion {
         postback_id: received.postback_id,
         parameters: Json(counted.extras.clone()),
         updated_at: received.received_at,
+        view_through: counted.touch == Touch::Impression,
     }
 }
 
@@ -233,7 +235,7 @@ fn line(incoming: &Incoming, answer: &Answer) -> Postback {
         key_id: received.key_id,
         advertiser_id: incoming.set_up.advertiser.as_ref().ok().copied(),
         goal_id: goal.map(|goal| goal.id),
-        click_id: received.click.as_ref().and_then(|read| read.as_ref().ok()).copied(),
+        click_id: received.clicked(),
         conversion_id: answer.conversion_id,
         message_id: received.message_id.clone(),
         code: answer.code.as_str().to_owned(),

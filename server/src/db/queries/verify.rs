@@ -17,7 +17,9 @@ use crate::{
         ids::*,
         money::Micros,
         time::Timestamp,
-        totals::{Changes, Difference, Sums, TotalKey, Verified},
+        totals::{
+            Changes, Difference, IMPRESSION, IMPRESSION_NO_CONSENT, NO_CONSENT, Sums, TotalKey, Verified,
+        },
     },
     error::Result,
 };
@@ -66,7 +68,8 @@ struct Compared {
 pub fn compare(conn: &mut Conn, scope: &PartnerScope, mut tell: impl FnMut(&Difference)) -> Result<Verified> {
     spill(conn)?;
     snapshot(conn, |conn| {
-        let mut waiting: Changes = totals::waiting(conn, scope)?.collect();
+        let has_rows = |key: &TotalKey| ![NO_CONSENT, IMPRESSION_NO_CONSENT].contains(&key.kind.as_str());
+        let mut waiting: Changes = totals::waiting(conn, scope)?.filter(|(key, _)| has_rows(key)).collect();
         let mut verified = Verified::default();
         let mut check = |key, totals, rows| verified.check(Difference { key, totals, rows }, &mut tell);
         let query =
@@ -82,9 +85,10 @@ pub fn compare(conn: &mut Conn, scope: &PartnerScope, mut tell: impl FnMut(&Diff
 }
 
 /// Rows and totals in one list, grouped by cell: a click counts 1 on the side of the rows, an hour its sums on the other.
+/// What came without consent has totals and no rows, and is left out.
 /// `$1` is the id that stands for "none", `$2` the partner: SQLite numbers them in the order in which it meets them.
 fn statement() -> String {
-    let (clicked, happened) = (start_of_hour("clicked_at"), start_of_hour("event_time"));
+    let [clicked, shown, happened] = ["clicked_at", "shown_at", "event_time"].map(start_of_hour);
     format!(
         "SELECT hour, kind, advertiser_id, campaign_id, creative_id, link_id, publisher_id, goal_id, currency,
             CAST(SUM(row_events) AS BIGINT) AS row_events, CAST(SUM(row_amount) AS BIGINT) AS row_amount,
@@ -98,6 +102,10 @@ fn statement() -> String {
                 0 AS total_events, 0 AS total_amount, 0 AS total_payout, 0 AS total_revenue
             FROM clicks WHERE partner_id = $2
             UNION ALL
+            SELECT {shown}, '{IMPRESSION}' || class, advertiser_id, campaign_id, COALESCE(creative_id, $1), link_id,
+                COALESCE(publisher_id, $1), $1, '', 1, 0, 0, 0, 0, 0, 0, 0
+            FROM impressions WHERE partner_id = $2
+            UNION ALL
             SELECT {happened}, status, advertiser_id, COALESCE(campaign_id, $1), COALESCE(creative_id, $1),
                 COALESCE(link_id, $1), COALESCE(publisher_id, $1), goal_id, COALESCE(currency, ''),
                 1, COALESCE(amount_micros, 0), payout_micros, revenue_micros, 0, 0, 0, 0
@@ -105,7 +113,7 @@ fn statement() -> String {
             UNION ALL
             SELECT hour, kind, advertiser_id, campaign_id, creative_id, link_id, publisher_id, goal_id, currency,
                 0, 0, 0, 0, events, amount_micros, payout_micros, revenue_micros
-            FROM hourly_totals WHERE partner_id = $2
+            FROM hourly_totals WHERE partner_id = $2 AND kind NOT IN ('{NO_CONSENT}', '{IMPRESSION_NO_CONSENT}')
         ) AS cells
         GROUP BY hour, kind, advertiser_id, campaign_id, creative_id, link_id, publisher_id, goal_id, currency
         ORDER BY hour, kind, advertiser_id, campaign_id, creative_id, link_id, publisher_id, goal_id, currency"

@@ -22,6 +22,14 @@ pub struct Partner {
     pub created_at: Timestamp,
 }
 
+/// What an update changes; `None` leaves a column as it is.
+#[derive(Clone, Debug, AsChangeset)]
+#[diesel(table_name = schema::partners)]
+pub struct PartnerChanges {
+    pub name: Option<String>,
+    pub ip_storage: Option<IpStorage>,
+}
+
 /// A key for the REST API. Of its secret only the hash is kept.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = schema::api_keys, treat_none_as_default_value = false)]

@@ -21,35 +21,79 @@ use crate::{
     },
 };
 
-/// One click.
-#[derive(Clone, PartialEq, Debug, Queryable, Selectable, Insertable)]
-#[diesel(table_name = schema::clicks, treat_none_as_default_value = false)]
-pub struct Click {
-    pub partner_id: PartnerId,
-    pub id: ClickId,
-    pub link_id: LinkId,
-    pub advertiser_id: AdvertiserId,
-    pub campaign_id: CampaignId,
-    pub creative_id: Option<CreativeId>,
-    pub publisher_id: Option<PublisherId>,
-    pub clicked_at: Timestamp,
-    pub class: ClickClass,
-    pub reason: Option<String>,
-    pub flags: Json<Vec<String>>,
-    pub site: Option<String>,
-    pub source_id: Option<String>,
-    pub ext_click_id: Option<String>,
-    pub parameters: Json<Map<String, Value>>,
-    pub ip: Option<String>,
-    pub country: Option<String>,
-    pub region: Option<String>,
-    pub isp: Option<String>,
-    pub browser: Option<String>,
-    pub os: Option<String>,
-    pub os_version: Option<String>,
-    pub device_type: Option<String>,
-    pub language: Option<String>,
-    pub referrer_host: Option<String>,
+/// Writes the rows of clicks and of impressions, which are the same but for the name of their time.
+macro_rules! visits {
+    ($($(#[$doc:meta])* $name:ident in $table:ident at $time:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Debug, Queryable, Selectable, Insertable)]
+        #[diesel(table_name = schema::$table, treat_none_as_default_value = false)]
+        pub struct $name {
+            pub partner_id: PartnerId,
+            pub id: ClickId,
+            pub link_id: LinkId,
+            pub advertiser_id: AdvertiserId,
+            pub campaign_id: CampaignId,
+            pub creative_id: Option<CreativeId>,
+            pub publisher_id: Option<PublisherId>,
+            pub $time: Timestamp,
+            pub class: ClickClass,
+            pub reason: Option<String>,
+            pub flags: Json<Vec<String>>,
+            pub site: Option<String>,
+            pub source_id: Option<String>,
+            pub ext_click_id: Option<String>,
+            pub parameters: Json<Map<String, Value>>,
+            pub ip: Option<String>,
+            pub country: Option<String>,
+            pub region: Option<String>,
+            pub isp: Option<String>,
+            pub browser: Option<String>,
+            pub os: Option<String>,
+            pub os_version: Option<String>,
+            pub device_type: Option<String>,
+            pub language: Option<String>,
+            pub referrer_host: Option<String>,
+        }
+    )+};
+}
+
+visits! {
+    /// One click.
+    Click in clicks at clicked_at;
+    /// One impression.
+    Impression in impressions at shown_at;
+}
+
+impl From<Click> for Impression {
+    fn from(visit: Click) -> Self {
+        Self {
+            partner_id: visit.partner_id,
+            id: visit.id,
+            link_id: visit.link_id,
+            advertiser_id: visit.advertiser_id,
+            campaign_id: visit.campaign_id,
+            creative_id: visit.creative_id,
+            publisher_id: visit.publisher_id,
+            shown_at: visit.clicked_at,
+            class: visit.class,
+            reason: visit.reason,
+            flags: visit.flags,
+            site: visit.site,
+            source_id: visit.source_id,
+            ext_click_id: visit.ext_click_id,
+            parameters: visit.parameters,
+            ip: visit.ip,
+            country: visit.country,
+            region: visit.region,
+            isp: visit.isp,
+            browser: visit.browser,
+            os: visit.os,
+            os_version: visit.os_version,
+            device_type: visit.device_type,
+            language: visit.language,
+            referrer_host: visit.referrer_host,
+        }
+    }
 }
 
 /// One received report, whatever its outcome.
@@ -103,6 +147,7 @@ pub struct Conversion {
     pub postback_id: PostbackId,
     pub parameters: Json<Map<String, Value>>,
     pub updated_at: Timestamp,
+    pub view_through: bool,
 }
 
 impl Conversion {

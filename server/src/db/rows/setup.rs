@@ -6,11 +6,13 @@ use diesel::prelude::*;
 use crate::{
     db::{rows::accounts::Partner, schema, scope::PartnerScope, sql_types::Json},
     domain::{
+        consent::Consent,
         currency::Currency,
         goal::{Counting, DefaultStatus, GoalRules, HoldEnd, MoneyKind, MoneyRule},
         ids::*,
         money::Micros,
         setup::{DeepLinks, Status},
+        targeting::Targeting,
         time::Timestamp,
     },
 };
@@ -83,6 +85,9 @@ pub struct Campaign {
     pub ends_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    pub click_cap_daily: Option<i64>,
+    pub click_cap_total: Option<i64>,
+    pub targeting: Json<Targeting>,
 }
 
 /// What an update changes; `None` leaves a column as it is.
@@ -96,6 +101,9 @@ pub struct CampaignChanges {
     pub fallback_url: Option<Option<String>>,
     pub starts_at: Option<Option<Timestamp>>,
     pub ends_at: Option<Option<Timestamp>>,
+    pub click_cap_daily: Option<Option<i64>>,
+    pub click_cap_total: Option<Option<i64>>,
+    pub targeting: Option<Json<Targeting>>,
     pub updated_at: Timestamp,
 }
 
@@ -142,6 +150,7 @@ pub struct Link {
     pub deep_links: DeepLinks,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    pub consent: Consent,
 }
 
 /// What an update changes; `None` leaves a column as it is.
@@ -156,6 +165,7 @@ pub struct LinkChanges {
     pub landing_url: Option<Option<String>>,
     pub fallback_url: Option<Option<String>>,
     pub deep_links: Option<DeepLinks>,
+    pub consent: Option<Consent>,
     pub updated_at: Timestamp,
 }
 
@@ -183,6 +193,7 @@ pub struct Goal {
     pub hold_end: HoldEnd,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    pub view_window_seconds: i64,
 }
 
 impl Goal {
@@ -199,6 +210,7 @@ impl Goal {
             revenue: MoneyRule::from_stored(self.revenue_kind, self.revenue_micros),
             currency: self.currency,
             click_window_seconds: self.click_window_seconds,
+            view_window_seconds: self.view_window_seconds,
             reporting_delay_seconds: self.reporting_delay_seconds,
             hold_seconds: self.hold_seconds,
             hold_end: self.hold_end,
@@ -222,6 +234,7 @@ pub struct GoalChanges {
     pub revenue_micros: Option<Micros>,
     pub currency: Option<Option<Currency>>,
     pub click_window_seconds: Option<i64>,
+    pub view_window_seconds: Option<i64>,
     pub reporting_delay_seconds: Option<i64>,
     pub hold_seconds: Option<i64>,
     pub hold_end: Option<HoldEnd>,

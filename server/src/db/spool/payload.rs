@@ -13,7 +13,7 @@ use crate::{
     db::{received::Received, rows::records::Click, scope::PartnerScope, sql_types::Json},
     domain::{
         attribution::KeyPowers,
-        click_id::{ClickId, ClickIdError},
+        click_id::{ClickId, ClickIdError, Touch},
         conversion::ConversionStatus,
         currency::Currency,
         ids::*,
@@ -100,8 +100,19 @@ struct PostbackForm {
     request: Map<String, Value>,
     #[serde(default, with = "click_read")]
     click: Option<Result<ClickId, ClickIdError>>,
+    #[serde(default = "of_click", skip_serializing_if = "is_click")]
+    touch: Touch,
     #[serde(with = "outcome")]
     report: Result<Report, Refusal>,
+}
+
+/// The touch that is not written: there were no impressions in the first version.
+fn of_click() -> Touch {
+    Touch::Click
+}
+
+fn is_click(touch: &Touch) -> bool {
+    *touch == of_click()
 }
 
 #[derive(Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use crate::{
     db::{received::Received, rows::records::Click, sql_types::Json},
     domain::{
         attribution::KeyPowers,
-        click_id::{ClickId, ClickIdError, LinkNumber},
+        click_id::{ClickId, ClickIdError, LinkNumber, Touch},
         code::Code,
         conversion::ConversionStatus,
         currency::Currency,
@@ -70,6 +70,7 @@ pub(super) fn postback(number: u32) -> Received {
         message_id: Some(format!("msg_{number}")),
         request: Map::from_iter([("goal".to_owned(), json!("sale"))]),
         click: Some(Ok(id)),
+        touch: Touch::Click,
         report: Ok(Report {
             advertiser: Some(Reference::External("Shop 7".into())),
             goal: "sale".into(),
@@ -219,6 +220,7 @@ pub(super) fn any_postback() -> impl Strategy<Value = Received> {
         Just(Err(ClickIdError::NotGenuine)),
     ]);
     let report = prop_oneof![any_report().prop_map(Ok), any_refusal().prop_map(Err)];
+    let click = (prop::sample::select(Touch::ALL), click);
     let key = (maybe(), any::<Vec<[u8; 16]>>(), any::<bool>(), any::<Option<String>>());
     let form = prop::sample::select(Form::ALL);
     (any::<[[u8; 16]; 4]>(), any_time(), form, key, any_object(), click, report).prop_map(
@@ -228,7 +230,7 @@ pub(super) fn any_postback() -> impl Strategy<Value = Received> {
             form,
             (key_id, advertisers, may_decide_status, message_id),
             request,
-            click,
+            (touch, click),
             report,
         )| {
             let advertisers = advertisers.into_iter().map(AdvertiserId::from_bytes).collect();
@@ -244,6 +246,7 @@ pub(super) fn any_postback() -> impl Strategy<Value = Received> {
                 message_id,
                 request,
                 click,
+                touch,
                 report,
             }
         },

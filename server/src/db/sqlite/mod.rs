@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
+use diesel::{Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnection};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 use super::{gate::Gate, pool::Pool};
@@ -24,9 +24,33 @@ const READERS: usize = 4;
 const SET_UP: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                       PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;";
 
-/// The pool of one that writes. It keeps the pages in memory (KiB) that a postback's look-ups and keys go through.
+/// Pages of the write-ahead log beyond which the writer is asked to wait until the log can begin anew (64 MiB).
+const LONGEST_LOG: i64 = 16_384;
+
+/// The pool of one that writes. It keeps the pages in memory (KiB) that a postback's look-ups and keys go through, and
+/// leaves checkpoints to a connection of their own: in the middle of its commits they would keep everybody waiting.
 pub fn writer(path: PathBuf, gate: Gate) -> Pool<Conn> {
-    pool(path, 1, gate, "PRAGMA cache_size = -32768")
+    pool(path, 1, gate, "PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 0")
+}
+
+/// The pool of one that carries the write-ahead log over into the database.
+pub fn checkpointer(path: PathBuf, gate: Gate) -> Pool<Conn> {
+    pool(path, 1, gate, "")
+}
+
+#[derive(diesel::QueryableByName)]
+struct Checkpoint {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    log: i64,
+}
+
+/// Carries over what is committed, beside the writer. A log that has grown long all the same is begun anew.
+pub fn checkpoint(conn: &mut Conn) -> Result<()> {
+    let passive: Checkpoint = diesel::sql_query("PRAGMA wal_checkpoint(PASSIVE)").get_result(conn)?;
+    if passive.log > LONGEST_LOG {
+        conn.batch_execute("PRAGMA wal_checkpoint(RESTART)")?;
+    }
+    Ok(())
 }
 
 /// The pool that reads.

@@ -4,12 +4,16 @@ use actix_web::{HttpResponse, get, patch, post, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::named_in_path;
+use super::{
+    campaign_targeting::{CampaignTargeting, read_targeting},
+    named_in_path,
+};
 use crate::{
     db::{
         db_read, db_write,
         list::Listing,
         rows::setup::{Campaign, CampaignChanges},
+        sql_types::Json,
     },
     domain::{
         ids::{AdvertiserId, CampaignId, Id},
@@ -50,6 +54,14 @@ pub struct CreateCampaign {
     /// When it ends; never by default.
     #[schema(value_type = Option<Timestamp>)]
     ends_at: Option<String>,
+    /// Most clicks of people in a day (UTC); those beyond it go to the fallback. No cap by default.
+    #[schema(minimum = 1, maximum = 1000000000)]
+    click_cap_daily: Option<i64>,
+    /// Most clicks of people ever. No cap by default.
+    #[schema(minimum = 1, maximum = 1000000000)]
+    click_cap_total: Option<i64>,
+    /// Whom it is for; everybody by default. Clicks of others go to the fallback.
+    targeting: Option<CampaignTargeting>,
 }
 
 /// What to change about a campaign; what is left out stays.
@@ -83,11 +95,23 @@ pub struct UpdateCampaign {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Timestamp>)]
     ends_at: Option<Option<String>>,
+    /// Most clicks of people in a day (UTC); null: no cap. What the day has had counts.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1000000000)]
+    click_cap_daily: Option<Option<i64>>,
+    /// Most clicks of people ever; null: no cap. All that are stored count.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1000000000)]
+    click_cap_total: Option<Option<i64>>,
+    /// Whom it is for: takes the place of all lists; null: everybody.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<CampaignTargeting>)]
+    targeting: Option<Option<CampaignTargeting>>,
 }
 
 /// A campaign.
 #[derive(Serialize, ToSchema)]
-#[schema(examples(json!({"id": "cmp_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": null, "name": "Autumn sale", "status": "active", "landing_url": "https://shop.example/sale?click={click_id}", "fallback_url": null, "starts_at": null, "ends_at": null, "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"})))]
+#[schema(examples(json!({"id": "cmp_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": null, "name": "Autumn sale", "status": "active", "landing_url": "https://shop.example/sale?click={click_id}", "fallback_url": null, "starts_at": null, "ends_at": null, "click_cap_daily": 500, "click_cap_total": null, "targeting": {"countries": ["DE"], "device_types": [], "operating_systems": [], "languages": []}, "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"})))]
 pub struct CampaignView {
     /// Its id.
     id: CampaignId,
@@ -107,6 +131,12 @@ pub struct CampaignView {
     starts_at: Option<Timestamp>,
     /// When it ends; null: never.
     ends_at: Option<Timestamp>,
+    /// Most clicks of people in a day (UTC); null: no cap.
+    click_cap_daily: Option<i64>,
+    /// Most clicks of people ever; null: no cap.
+    click_cap_total: Option<i64>,
+    /// Whom it is for.
+    targeting: CampaignTargeting,
     /// When it was made.
     created_at: Timestamp,
     /// When it was last changed.
@@ -125,6 +155,9 @@ impl From<Campaign> for CampaignView {
             fallback_url: row.fallback_url,
             starts_at: row.starts_at,
             ends_at: row.ends_at,
+            click_cap_daily: row.click_cap_daily,
+            click_cap_total: row.click_cap_total,
+            targeting: CampaignTargeting::from(row.targeting.0),
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
@@ -167,6 +200,9 @@ pub async fn create_campaign(
     let starts_at = fields.optional("/starts_at", body.starts_at, read::time);
     let ends_at = fields.optional("/ends_at", body.ends_at, read::time);
     check_period(&mut fields, starts_at, ends_at);
+    let click_cap_daily = fields.optional("/click_cap_daily", body.click_cap_daily, read::cap);
+    let click_cap_total = fields.optional("/click_cap_total", body.click_cap_total, read::cap);
+    let targeting = read_targeting(&mut fields, body.targeting.unwrap_or_default());
     let now = state.clock.now();
     let id = state.clock.new_id();
     let (advertiser, name, landing_url) = fields.finish(|| Some((advertiser?, name?, landing_url?)))?;
@@ -186,6 +222,9 @@ pub async fn create_campaign(
             ends_at,
             created_at: now,
             updated_at: now,
+            click_cap_daily,
+            click_cap_total,
+            targeting: Json(targeting),
         };
         queries::campaigns::insert(conn, &row).map(|()| row)
     })?;
@@ -261,6 +300,11 @@ pub async fn update_campaign(
         fallback_url: fields.change("/fallback_url", body.fallback_url, read::landing_url),
         starts_at: fields.change("/starts_at", body.starts_at, read::time),
         ends_at: fields.change("/ends_at", body.ends_at, read::time),
+        click_cap_daily: fields.change("/click_cap_daily", body.click_cap_daily, read::cap),
+        click_cap_total: fields.change("/click_cap_total", body.click_cap_total, read::cap),
+        targeting: body
+            .targeting
+            .map(|targeting| Json(read_targeting(&mut fields, targeting.unwrap_or_default()))),
         updated_at: state.clock.now(),
     };
     let changes = fields.finish(|| Some(changes))?;
@@ -271,6 +315,9 @@ pub async fn update_campaign(
         let mut fields = Fields::default();
         check_period(&mut fields, starts_at, ends_at);
         fields.finish(|| Some(()))?;
+        if changes.click_cap_daily.is_some() || changes.click_cap_total.is_some() {
+            queries::click_counts::forget(conn, &caller.partner, found.id)?;
+        }
         queries::campaigns::update(conn, &caller.partner, found.id, &changes)
     })?;
     Ok(web::Json(row.into()))

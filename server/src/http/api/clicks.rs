@@ -1,14 +1,15 @@
-//! Clicks, as they were recorded.
+//! Clicks, as they were recorded; and clicks without a redirect.
 
-use actix_web::{get, web};
+use actix_web::{HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
+use super::visits::{RecordVisit, Told};
 use crate::{
     db::{db_read, list::Listing, rows::records::Click},
     domain::{
-        click_id::{ClickId, ClickIdKey},
+        click_id::{ClickId, ClickIdKey, Touch},
         ids::{AdvertiserId, CampaignId, CreativeId, LinkId, PublisherId},
         time::Timestamp,
         visitor::ClickClass,
@@ -16,7 +17,8 @@ use crate::{
     error::{Error, Result},
     http::{
         State,
-        caller::Caller,
+        body::Body,
+        caller::{Caller, Recorder},
         fields::{Fields, named, read},
         page::{ListName, Page, limit},
     },
@@ -129,6 +131,46 @@ pub struct ListClicks {
     publisher_id: Option<String>,
 }
 
+/// What became of a click that was told.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({"click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "landing_url": "https://shop.example/sale?kcid=101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "class": "human", "reason": null, "flags": []})))]
+pub struct RecordedClick {
+    /// Its id; null where there is no consent, and nothing is stored but a number.
+    #[schema(value_type = Option<ClickId>)]
+    click_id: Option<String>,
+    /// Where the visitor should go; null: nowhere.
+    landing_url: Option<String>,
+    /// What kind of click it is; null without consent.
+    class: Option<ClickClass>,
+    /// Why it does not count, such as `link_paused`, `cap_reached` or `consent_refused`.
+    reason: Option<String>,
+    /// What is noteworthy, such as `deep_link_refused`.
+    flags: Vec<String>,
+}
+
+/// Records a click without a redirect, for apps and direct linking. Everything is as if the visitor had followed the
+/// tracking URL.
+#[utoipa::path(tag = "Clicks", request_body = RecordVisit,
+    responses((status = 201, description = "The click is recorded; or, without a click id, that there was no consent.", body = RecordedClick)),
+    extensions(("x-codes" = json!(["malformed", "validation_failed", "not_found", "unsupported_media_type", "payload_too_large"]))))]
+#[post("/clicks")]
+pub async fn create_click(
+    caller: Recorder,
+    Body(body): Body<RecordVisit>,
+    state: web::Data<State>,
+) -> Result<HttpResponse> {
+    let told = Told::read(&state, caller.partner, body).await?;
+    let visit = told.visit(&state, Touch::Click).await?;
+    let followed = visit.follow(&state).await?;
+    Ok(HttpResponse::Created().json(RecordedClick {
+        click_id: followed.click_id,
+        landing_url: followed.location,
+        class: followed.class,
+        reason: followed.reason,
+        flags: followed.flags,
+    }))
+}
+
 /// Returns a click. An id that is cut, altered or not yours is not found.
 #[utoipa::path(tag = "Clicks", params(("click_id" = ClickId, Path, description = "The click id, as the landing page got it.")),
     responses((status = 200, description = "The click.", body = ClickView)),
@@ -140,7 +182,7 @@ pub async fn get_click(
     state: web::Data<State>,
 ) -> Result<web::Json<ClickView>> {
     let key = ClickIdKey::derive(&state.master_key, caller.partner.id());
-    let id = key.read(&click_id).map_err(|_| Error::not_found())?;
+    let id = key.read_of(Touch::Click, &click_id).map_err(|_| Error::not_found())?;
     let row = db_read!(&state.store, |queries, conn| queries::clicks::find(conn, &caller.partner, id))?;
     Ok(web::Json(ClickView::new(row.ok_or_else(Error::not_found)?, &key)))
 }

@@ -9,7 +9,7 @@ use super::id_in_path;
 use crate::{
     db::{db_read, list::Listing, rows::records::Conversion},
     domain::{
-        click_id::{ClickId, ClickIdKey},
+        click_id::{ClickId, ClickIdKey, Touch},
         conversion::{ConversionStatus, MatchMode},
         currency::Currency,
         ids::{
@@ -29,7 +29,7 @@ use crate::{
 
 /// A conversion.
 #[derive(Serialize, ToSchema)]
-#[schema(examples(json!({"id": "cnv_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "goal_id": "gol_01kayw5m8hfz2v6y0t3n7r9q4c", "status": "approved", "flags": [], "match_mode": "transaction", "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "link_id": "lnk_01kayw5m8hfz2v6y0t3n7r9q4c", "campaign_id": "cmp_01kayw5m8hfz2v6y0t3n7r9q4c", "creative_id": null, "publisher_id": "pub_01kayw5m8hfz2v6y0t3n7r9q4c", "order_id": "A-1001", "customer_id": null, "amount": "49.90", "currency": "EUR", "payout": "4.99", "revenue": "6.2375", "clicked_at": "2026-11-22T10:00:00Z", "event_time": "2026-11-22T10:05:00Z", "received_at": "2026-11-22T10:05:01Z", "hold_until": null, "postback_id": "pbk_01kayw5m8hfz2v6y0t3n7r9q4c", "parameters": {"coupon": "AUTUMN"}, "updated_at": "2026-11-22T10:05:01Z"})))]
+#[schema(examples(json!({"id": "cnv_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "goal_id": "gol_01kayw5m8hfz2v6y0t3n7r9q4c", "status": "approved", "flags": [], "match_mode": "transaction", "view_through": false, "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "link_id": "lnk_01kayw5m8hfz2v6y0t3n7r9q4c", "campaign_id": "cmp_01kayw5m8hfz2v6y0t3n7r9q4c", "creative_id": null, "publisher_id": "pub_01kayw5m8hfz2v6y0t3n7r9q4c", "order_id": "A-1001", "customer_id": null, "amount": "49.90", "currency": "EUR", "payout": "4.99", "revenue": "6.2375", "clicked_at": "2026-11-22T10:00:00Z", "event_time": "2026-11-22T10:05:00Z", "received_at": "2026-11-22T10:05:01Z", "hold_until": null, "postback_id": "pbk_01kayw5m8hfz2v6y0t3n7r9q4c", "parameters": {"coupon": "AUTUMN"}, "updated_at": "2026-11-22T10:05:01Z"})))]
 pub struct ConversionView {
     /// Its id.
     id: ConversionId,
@@ -43,7 +43,9 @@ pub struct ConversionView {
     flags: Vec<String>,
     /// What tied the report to a publisher.
     match_mode: MatchMode,
-    /// The click.
+    /// Whether it is credited to an impression, and not to a click.
+    view_through: bool,
+    /// The click, or the impression.
     #[schema(value_type = Option<ClickId>)]
     click_id: Option<String>,
     /// The link that was clicked.
@@ -66,7 +68,7 @@ pub struct ConversionView {
     payout: String,
     /// What you earn: a decimal string.
     revenue: String,
-    /// When the click happened.
+    /// When the click or the impression happened.
     clicked_at: Option<Timestamp>,
     /// When the event happened.
     event_time: Timestamp,
@@ -85,12 +87,14 @@ pub struct ConversionView {
 
 impl ConversionView {
     fn new(row: Conversion, key: &ClickIdKey) -> Self {
+        let touch = if row.view_through { Touch::Impression } else { Touch::Click };
         let decimal = |sum: Micros| row.currency.map_or("0".to_owned(), |currency| sum.to_decimal(currency));
         Self {
             amount: row.amount_micros.map(decimal),
             payout: decimal(row.payout_micros),
             revenue: decimal(row.revenue_micros),
-            click_id: row.click_id.map(|id| key.text(&id)),
+            click_id: row.click_id.map(|id| key.text_of(touch, &id)),
+            view_through: row.view_through,
             id: row.id,
             advertiser_id: row.advertiser_id,
             goal_id: row.goal_id,

@@ -67,6 +67,10 @@ pub struct CreateGoal {
     /// Longest time from click to event, in seconds; 30 days (2592000) by default.
     #[schema(minimum = 1, maximum = 315360000)]
     click_window_seconds: Option<i64>,
+    /// Longest time from impression to event, in seconds; usual are 24 hours (86400). 0, the default: impressions are
+    /// credited with nothing.
+    #[schema(minimum = 0, maximum = 315360000)]
+    view_window_seconds: Option<i64>,
     /// Longest time from event to postback, in seconds; 120 days (10368000) by default.
     #[schema(minimum = 1, maximum = 315360000)]
     reporting_delay_seconds: Option<i64>,
@@ -119,6 +123,10 @@ pub struct UpdateGoal {
     #[serde(default, deserialize_with = "not_null")]
     #[schema(minimum = 1, maximum = 315360000)]
     click_window_seconds: Option<i64>,
+    /// Longest time from impression to event, in seconds; 0: impressions are credited with nothing.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(minimum = 0, maximum = 315360000)]
+    view_window_seconds: Option<i64>,
     /// Longest time from event to postback, in seconds.
     #[serde(default, deserialize_with = "not_null")]
     #[schema(minimum = 1, maximum = 315360000)]
@@ -135,7 +143,7 @@ pub struct UpdateGoal {
 
 /// A goal.
 #[derive(Serialize, ToSchema)]
-#[schema(examples(json!({"id": "gol_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": null, "event_name": "purchase", "name": "purchase", "status": "active", "count": "per_order", "default_status": "approved", "payout": {"type": "percent", "percent": "10"}, "revenue": {"type": "percent", "percent": "12.5"}, "currency": null, "click_window_seconds": 2592000, "reporting_delay_seconds": 10368000, "hold_seconds": 1209600, "hold_end": "approve", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"})))]
+#[schema(examples(json!({"id": "gol_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": null, "event_name": "purchase", "name": "purchase", "status": "active", "count": "per_order", "default_status": "approved", "payout": {"type": "percent", "percent": "10"}, "revenue": {"type": "percent", "percent": "12.5"}, "currency": null, "click_window_seconds": 2592000, "view_window_seconds": 0, "reporting_delay_seconds": 10368000, "hold_seconds": 1209600, "hold_end": "approve", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"})))]
 pub struct GoalView {
     /// Its id.
     id: GoalId,
@@ -161,6 +169,8 @@ pub struct GoalView {
     currency: Option<Currency>,
     /// Longest time from click to event, in seconds.
     click_window_seconds: i64,
+    /// Longest time from impression to event, in seconds; 0: impressions are credited with nothing.
+    view_window_seconds: i64,
     /// Longest time from event to postback, in seconds.
     reporting_delay_seconds: i64,
     /// Refund period from the event on, in seconds.
@@ -188,6 +198,7 @@ impl From<Goal> for GoalView {
             default_status: row.default_status,
             currency: row.currency,
             click_window_seconds: row.click_window_seconds,
+            view_window_seconds: row.view_window_seconds,
             reporting_delay_seconds: row.reporting_delay_seconds,
             hold_seconds: row.hold_seconds,
             hold_end: row.hold_end,
@@ -247,6 +258,8 @@ pub async fn create_goal(
         Some(body.click_window_seconds.unwrap_or(CLICK_WINDOW_SECONDS)),
         read::seconds(1),
     );
+    let view_window_seconds =
+        fields.optional("/view_window_seconds", body.view_window_seconds, read::seconds(0));
     let reporting_delay_seconds = fields.optional(
         "/reporting_delay_seconds",
         Some(body.reporting_delay_seconds.unwrap_or(REPORTING_DELAY_SECONDS)),
@@ -280,6 +293,7 @@ pub async fn create_goal(
             hold_end: hold_end?,
             created_at: now,
             updated_at: now,
+            view_window_seconds: view_window_seconds.unwrap_or_default(),
         })
     })?;
     let row = db_write!(&state.store, |queries, conn| {
@@ -381,6 +395,11 @@ pub async fn update_goal(
             "/click_window_seconds",
             body.click_window_seconds,
             read::seconds(1),
+        ),
+        view_window_seconds: fields.optional(
+            "/view_window_seconds",
+            body.view_window_seconds,
+            read::seconds(0),
         ),
         reporting_delay_seconds: fields.optional(
             "/reporting_delay_seconds",

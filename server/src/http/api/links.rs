@@ -15,6 +15,7 @@ use crate::{
     domain::{
         click_id::LinkNumber,
         code::Code,
+        consent::Consent,
         ids::{AdvertiserId, CampaignId, CreativeId, Id, LinkId, PublisherId},
         link_name,
         refusal::{FieldError, Refusal},
@@ -55,6 +56,9 @@ pub struct CreateLink {
     /// Whether `url=` is followed to the advertiser's hosts; `refused` by default.
     #[schema(value_type = Option<DeepLinks>)]
     deep_links: Option<String>,
+    /// What it does about consent; `ignore` by default.
+    #[schema(value_type = Option<Consent>)]
+    consent: Option<String>,
 }
 
 /// What to change about a link; what is left out stays.
@@ -93,11 +97,15 @@ pub struct UpdateLink {
     #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = Option<DeepLinks>)]
     deep_links: Option<String>,
+    /// What it does about consent.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = Option<Consent>)]
+    consent: Option<String>,
 }
 
 /// A link.
 #[derive(Serialize, ToSchema)]
-#[schema(examples(json!({"id": "lnk_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "campaign_id": "cmp_01kayw5m8hfz2v6y0t3n7r9q4c", "creative_id": null, "publisher_id": "pub_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": null, "name": "Blog, sidebar", "status": "active", "landing_url": null, "fallback_url": null, "deep_links": "refused", "click_url": "https://track.example.com/c/3f9k2qd", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"})))]
+#[schema(examples(json!({"id": "lnk_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "campaign_id": "cmp_01kayw5m8hfz2v6y0t3n7r9q4c", "creative_id": null, "publisher_id": "pub_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": null, "name": "Blog, sidebar", "status": "active", "landing_url": null, "fallback_url": null, "deep_links": "refused", "consent": "ignore", "click_url": "https://track.example.com/c/3f9k2qd", "impression_url": "https://track.example.com/i/3f9k2qd", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"})))]
 pub struct LinkView {
     /// Its id.
     id: LinkId,
@@ -121,8 +129,12 @@ pub struct LinkView {
     fallback_url: Option<String>,
     /// Whether `url=` is followed.
     deep_links: DeepLinks,
+    /// What it does about consent.
+    consent: Consent,
     /// The URL to give to the publisher.
     click_url: String,
+    /// The address of a picture of one pixel, to be shown where the link is shown.
+    impression_url: String,
     /// When it was made.
     created_at: Timestamp,
     /// When it was last changed.
@@ -131,7 +143,7 @@ pub struct LinkView {
 
 impl LinkView {
     fn new(row: Link, public_url: &str) -> Self {
-        let number = LinkNumber(u32::try_from(row.number).unwrap_or_default());
+        let code = link_name::code(LinkNumber(u32::try_from(row.number).unwrap_or_default()));
         Self {
             id: row.id,
             advertiser_id: row.advertiser_id,
@@ -144,7 +156,9 @@ impl LinkView {
             landing_url: row.landing_url,
             fallback_url: row.fallback_url,
             deep_links: row.deep_links,
-            click_url: format!("{public_url}/c/{}", link_name::code(number)),
+            consent: row.consent,
+            click_url: format!("{public_url}/c/{code}"),
+            impression_url: format!("{public_url}/i/{code}"),
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
@@ -193,9 +207,12 @@ pub async fn create_link(
     let deep_links = body.deep_links.unwrap_or_else(|| DeepLinks::Refused.to_string());
     let deep_links =
         fields.optional("/deep_links", Some(deep_links), read::word(DeepLinks::ALL, DeepLinks::parse));
+    let consent = body.consent.unwrap_or_else(|| Consent::Ignore.to_string());
+    let consent = fields.optional("/consent", Some(consent), read::word(Consent::ALL, Consent::parse));
     let now = state.clock.now();
     let id: LinkId = state.clock.new_id();
-    let (campaign, name, deep_links) = fields.finish(|| Some((campaign?, name?, deep_links?)))?;
+    let (campaign, name, deep_links, consent) =
+        fields.finish(|| Some((campaign?, name?, deep_links?, consent?)))?;
     let row = db_write!(&state.store, |queries, conn| {
         let campaign = named(queries::campaigns::find(conn, &caller.partner, &campaign)?, "/campaign_id")?;
         let (creative_id, publisher_id) = (
@@ -229,6 +246,7 @@ pub async fn create_link(
             deep_links,
             created_at: now,
             updated_at: now,
+            consent,
         };
         queries::links::insert(conn, &row).map(|()| row)
     })?;
@@ -323,6 +341,7 @@ pub async fn update_link(
             body.deep_links,
             read::word(DeepLinks::ALL, DeepLinks::parse),
         ),
+        consent: fields.optional("/consent", body.consent, read::word(Consent::ALL, Consent::parse)),
         updated_at: state.clock.now(),
     };
     let mut changes = fields.finish(|| Some(changes))?;

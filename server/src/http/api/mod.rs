@@ -11,17 +11,21 @@ macro_rules! filter {
 }
 
 pub mod advertisers;
+mod campaign_targeting;
 pub mod campaigns;
 pub mod clicks;
 pub mod conversions;
 pub mod creatives;
 mod goal_money;
 pub mod goals;
+pub mod impressions;
 pub mod links;
+pub mod partner;
 pub mod postbacks;
 pub mod publishers;
 pub mod reports;
 pub mod signing_keys;
+mod visits;
 
 use crate::{
     domain::ids::{Id, Reference},

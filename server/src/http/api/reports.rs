@@ -1,4 +1,4 @@
-//! Reports: clicks, conversions and money, grouped by what the caller asks for.
+//! Reports: clicks, impressions, conversions and money, grouped by what the caller asks for.
 
 use std::collections::BTreeMap;
 
@@ -109,6 +109,12 @@ pub struct Metrics {
     prefetch_clicks: i64,
     /// Clicks on what was out of use.
     invalid_clicks: i64,
+    /// Clicks without consent: counted, and not stored.
+    no_consent_clicks: i64,
+    /// Impressions by people.
+    impressions: i64,
+    /// Impressions by machines, prefetched ones, those of links out of use, and those without consent.
+    filtered_impressions: i64,
     /// Conversions.
     conversions: ConversionCounts,
     /// Conversions that are or may become payable, per click; null where there are no clicks.
@@ -130,7 +136,7 @@ pub struct ReportRow {
 
 /// A report.
 #[derive(Serialize, ToSchema)]
-#[schema(examples(json!({"from": "2026-11-01T00:00:00Z", "to": "2026-11-23T00:00:00Z", "dimensions": ["day"], "rows": [{"dimensions": {"day": "2026-11-22"}, "clicks": 10, "bot_clicks": 1, "prefetch_clicks": 0, "invalid_clicks": 0, "conversions": {"total": 1, "pending": 0, "on_hold": 0, "approved": 1, "rejected": 0, "reversed": 0}, "conversion_rate": 0.1, "money": [{"currency": "EUR", "conversions": 1, "amount": "49.90", "payout": "4.99", "revenue": "6.2375", "by_status": {"approved": {"conversions": 1, "amount": "49.90", "payout": "4.99", "revenue": "6.2375"}}}]}], "totals": {"clicks": 10, "bot_clicks": 1, "prefetch_clicks": 0, "invalid_clicks": 0, "conversions": {"total": 1, "pending": 0, "on_hold": 0, "approved": 1, "rejected": 0, "reversed": 0}, "conversion_rate": 0.1, "money": []}})))]
+#[schema(examples(json!({"from": "2026-11-01T00:00:00Z", "to": "2026-11-23T00:00:00Z", "dimensions": ["day"], "rows": [{"dimensions": {"day": "2026-11-22"}, "clicks": 10, "bot_clicks": 1, "prefetch_clicks": 0, "invalid_clicks": 0, "no_consent_clicks": 0, "impressions": 400, "filtered_impressions": 2, "conversions": {"total": 1, "pending": 0, "on_hold": 0, "approved": 1, "rejected": 0, "reversed": 0}, "conversion_rate": 0.1, "money": [{"currency": "EUR", "conversions": 1, "amount": "49.90", "payout": "4.99", "revenue": "6.2375", "by_status": {"approved": {"conversions": 1, "amount": "49.90", "payout": "4.99", "revenue": "6.2375"}}}]}], "totals": {"clicks": 10, "bot_clicks": 1, "prefetch_clicks": 0, "invalid_clicks": 0, "no_consent_clicks": 0, "impressions": 400, "filtered_impressions": 2, "conversions": {"total": 1, "pending": 0, "on_hold": 0, "approved": 1, "rejected": 0, "reversed": 0}, "conversion_rate": 0.1, "money": []}})))]
 pub struct Report {
     /// Its first hour.
     from: Timestamp,
@@ -152,6 +158,9 @@ impl From<&Row> for Metrics {
             bot_clicks: row.clicks(ClickClass::Bot),
             prefetch_clicks: row.clicks(ClickClass::Prefetch),
             invalid_clicks: row.clicks(ClickClass::Invalid),
+            no_consent_clicks: row.no_consent_clicks,
+            impressions: row.impressions,
+            filtered_impressions: row.filtered_impressions,
             conversions: ConversionCounts {
                 total: row.valid_conversions(),
                 pending: count(ConversionStatus::Pending),
@@ -185,7 +194,7 @@ fn money(currency: Currency, by_status: &ByStatus) -> MoneyView {
     }
 }
 
-/// Reports clicks, conversions and money. Figures are exact and include everything that was answered before the
+/// Reports clicks, impressions, conversions and money. Figures are exact and include everything that was answered before the
 /// request came. A conversion counts in the hour of its event. Clicks have no goal: grouped by goal they stand in a
 /// row of their own, and the conversion rate of the other rows is null.
 #[utoipa::path(tag = "Reports", params(ReportQuery),

@@ -7,7 +7,8 @@ use utoipa::openapi::{
 };
 
 /// The tags, in the order in which a reader needs them.
-const TAGS: [(&str, &str); 13] = [
+const TAGS: [(&str, &str); 15] = [
+    ("Partner", "You: the agency or network that everything else belongs to."),
     ("Advertisers", "The companies whose conversions are tracked."),
     ("Publishers", "Those who send visitors: affiliates, sites, ad channels."),
     ("Campaigns", "What an advertiser promotes: a landing page and its links."),
@@ -15,7 +16,8 @@ const TAGS: [(&str, &str); 13] = [
     ("Links", "Tracking links: the URLs that publishers use."),
     ("Goals", "What counts as a conversion, what it is worth, and when it is final."),
     ("Signing keys", "The keys that advertisers sign their postbacks with."),
-    ("Clicks", "The clicks that were recorded."),
+    ("Clicks", "The clicks that were recorded; clicks without a redirect."),
+    ("Impressions", "What was shown."),
     ("Postbacks", "The log of every postback, whatever its outcome: where to look when one did not count."),
     ("Conversions", "What counts: who is credited, what it is worth, and where it stands."),
     ("Reports", "Clicks, conversions and money, grouped as you ask."),

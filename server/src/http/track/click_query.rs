@@ -37,4 +37,6 @@ pub struct ClickQuery {
     /// otherwise the landing page is shown and the click has the flag `deep_link_refused`.
     #[param(example = "https://shop.example/shoes")]
     url: Option<String>,
+    /// With `1` and an API key: tells what the click would come to, and records nothing.
+    preview: Option<String>,
 }

@@ -1,10 +1,16 @@
-//! What visitors and advertisers' back ends call: clicks and postbacks.
+//! What visitors and advertisers' back ends call: clicks, impressions and postbacks.
 
 mod click_query;
 pub mod clicks;
 mod conversion_report;
+pub mod counters;
 pub mod credentials;
+mod describe;
+pub mod hints;
+pub mod impressions;
 mod masked;
 mod pages;
 pub mod postbacks;
+mod preview;
 mod user_agents;
+pub mod visit;

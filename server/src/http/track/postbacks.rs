@@ -20,6 +20,7 @@ use crate::{
     domain::{
         answer::Answer,
         attribution::KeyPowers,
+        click_id::Touch,
         code::Code,
         parameters::Parameters,
         postback::{Form, Report},
@@ -99,6 +100,7 @@ async fn receive(state: &State, claim: Claim<'_>, form: Form, content: &[u8]) ->
     let report = report.map_err(|refusal| refusal.pointing_into(form));
     let is_stranger = report.as_ref().is_err_and(|refusal| refusal.code.status() == 401);
     let click = report.as_ref().ok().and_then(|report| report.click_id.as_deref());
+    let named = click.map(|text| key.click_ids.read(text));
     let received = Received {
         scope: key.scope,
         postback_id: state.clock.new_id(),
@@ -114,7 +116,8 @@ async fn receive(state: &State, claim: Claim<'_>, form: Form, content: &[u8]) ->
             Ok(parameters) if is_stranger => masked::lengths(parameters),
             Ok(parameters) => masked::parameters(parameters),
         },
-        click: click.map(|text| key.click_ids.read(text)),
+        click: named.map(|read| read.map(|(_, id)| id)),
+        touch: named.and_then(Result::ok).map_or(Touch::Click, |(touch, _)| touch),
         report,
     };
     let set_up = state.cache.set_up_for(&received).await;

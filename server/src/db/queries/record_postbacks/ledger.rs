@@ -9,12 +9,12 @@ use crate::{
     db::{
         received::Incoming,
         rows::records::Conversion,
-        schema::{clicks, conversions},
+        schema::{clicks, conversions, impressions},
         scope::PartnerScope,
     },
     domain::{
         attribution::{ClickFacts, Credit, Previous},
-        click_id::{ClickId, ClickIdError},
+        click_id::{ClickId, ClickIdError, Touch},
         ids::{AdvertiserId, CampaignId, CreativeId, GoalId, LinkId, PartnerId, PublisherId},
         visitor::ClickClass,
     },
@@ -23,7 +23,7 @@ use crate::{
 
 /// A goal of an advertiser, of a partner: within it, orders and keys are unique.
 type Place = (PartnerId, AdvertiserId, GoalId);
-/// The columns of a click that matter to a conversion of it.
+/// The columns of a click or an impression that matter to a conversion of it.
 type ClickRow =
     (ClickId, ClickClass, AdvertiserId, CampaignId, Option<CreativeId>, LinkId, Option<PublisherId>);
 
@@ -38,7 +38,7 @@ pub struct Ledger {
 /// What a batch asks for.
 #[derive(Default)]
 struct Wanted {
-    clicks: BTreeMap<PartnerId, Vec<ClickId>>,
+    touches: BTreeMap<(Touch, PartnerId), Vec<ClickId>>,
     keys: BTreeMap<Place, Vec<String>>,
     orders: BTreeMap<Place, Vec<String>>,
 }
@@ -53,7 +53,8 @@ impl Wanted {
             };
             let Some((goal, key)) = key_of(incoming, report) else { continue };
             let partner = incoming.received.scope.id();
-            wanted.clicks.entry(partner).or_default().extend(incoming.received.click.iter().flatten());
+            let touched = wanted.touches.entry((incoming.received.touch, partner)).or_default();
+            touched.extend(incoming.received.click.iter().flatten());
             let place = (partner, *advertiser, goal);
             if let Some(order) = report.order_id.as_ref().filter(|order| key != format!("order:{order}")) {
                 wanted.orders.entry(place).or_default().push(order.clone());
@@ -68,8 +69,8 @@ impl Ledger {
     /// Loads what a batch asks for: its clicks, and, if wanted, the conversions with the same keys and orders.
     pub fn load(conn: &mut Conn, batch: &[&Incoming], with_earlier: bool) -> Result<Self> {
         let (wanted, mut ledger) = (Wanted::of(batch), Self::default());
-        for (partner, ids) in wanted.clicks {
-            for row in load_clicks(conn, &PartnerScope::established(partner), ids)? {
+        for ((touch, partner), ids) in wanted.touches {
+            for row in load(touch)(conn, &PartnerScope::established(partner), ids)? {
                 let (id, class, advertiser_id, campaign_id, creative_id, link_id, publisher_id) = row;
                 let credit = Credit { advertiser_id, campaign_id, creative_id, link_id, publisher_id };
                 ledger.clicks.insert((partner, id), (class, credit));
@@ -122,12 +123,29 @@ impl Ledger {
         let row = self.clicks.get(&(incoming.received.scope.id(), id));
         let credit = row.map_or(of_link, |(_, credit)| credit).clone();
         ClickFacts::Genuine {
+            touch: incoming.received.touch,
             id,
             row: row.map(|(class, _)| *class),
             credit,
             campaign_status: *campaign_status,
         }
     }
+}
+
+/// The look-up of clicks, or of impressions.
+fn load(touch: Touch) -> fn(&mut Conn, &PartnerScope, Vec<ClickId>) -> QueryResult<Vec<ClickRow>> {
+    match touch {
+        Touch::Click => load_clicks,
+        Touch::Impression => load_impressions,
+    }
+}
+
+fn load_impressions(conn: &mut Conn, scope: &PartnerScope, ids: Vec<ClickId>) -> QueryResult<Vec<ClickRow>> {
+    use impressions::*;
+    table
+        .filter(partner_id.eq(scope.id()).and(id.eq_any(ids)))
+        .select((id, class, advertiser_id, campaign_id, creative_id, link_id, publisher_id))
+        .load(conn)
 }
 
 fn load_clicks(conn: &mut Conn, scope: &PartnerScope, ids: Vec<ClickId>) -> QueryResult<Vec<ClickRow>> {

@@ -1,0 +1,40 @@
+//! What a request tells about the visitor.
+
+use std::net::IpAddr;
+
+use actix_web::{HttpRequest, http::header::HeaderMap};
+
+use crate::http::{State, transport::Transport};
+
+/// What tells about the visitor.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hints<'a> {
+    /// The address.
+    pub address: Option<IpAddr>,
+    /// The header `User-Agent`.
+    pub user_agent: Option<&'a str>,
+    /// The header `Sec-Purpose`, or one of its forerunners.
+    pub purpose: Option<&'a str>,
+    /// The header `Accept-Language`.
+    pub language: Option<&'a str>,
+    /// The header `Referer`.
+    pub referrer: Option<&'a str>,
+}
+
+impl<'a> Hints<'a> {
+    /// What a visitor's own request tells.
+    pub fn of(request: &'a HttpRequest, state: &State) -> Self {
+        let headers = request.headers();
+        Self {
+            address: Some(Transport::of(request, &state.trusted_proxies).client),
+            user_agent: text(headers, "user-agent"),
+            purpose: ["sec-purpose", "purpose", "x-moz"].iter().find_map(|name| text(headers, name)),
+            language: text(headers, "accept-language"),
+            referrer: text(headers, "referer"),
+        }
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}

@@ -1,0 +1,289 @@
+//! A visit to a link, through whatever door it comes: a click or an impression, of a browser or told by a back end.
+//! Who it is, what it is worth and where it leads is put together here, once.
+
+use std::sync::Arc;
+
+use super::{describe, hints::Hints};
+use crate::{
+    cache::KnownRoute,
+    clock,
+    db::{
+        db_read,
+        received::{CappedClick, Sighting},
+        rows::records::{Click, Impression},
+    },
+    domain::{
+        caps::{Admission, CAP_REACHED, Caps},
+        click_id::Touch,
+        click_parameters::ClickParameters,
+        landing::Macro,
+        link_name::LinkName,
+        redirect::{Destination, Way},
+        setup::Status,
+        targeting::Target,
+        totals::{IMPRESSION_NO_CONSENT, NO_CONSENT, TotalKey},
+        visitor::ClickClass,
+    },
+    error::Result,
+    http::State,
+};
+
+/// Why nothing is kept of a visit.
+pub const CONSENT_REFUSED: &str = "consent_refused";
+
+/// The link that a tracking URL names, unless it is put away.
+pub async fn known_link(state: &State, name: &str) -> Result<Option<Arc<KnownRoute>>> {
+    let Some(name) = LinkName::parse(name) else { return Ok(None) };
+    let known = state.cache.route(name).await?;
+    Ok(known.filter(|known| known.route.link.status != Status::Archived))
+}
+
+/// A visit that is not recorded yet.
+pub struct Visit<'a> {
+    /// The link.
+    pub known: &'a KnownRoute,
+    /// What will be stored. An impression has the same columns.
+    pub click: Click,
+    /// What the URL said.
+    pub parameters: ClickParameters,
+    /// Where it leads.
+    pub destination: Destination<'a>,
+}
+
+/// What became of a click.
+pub struct Followed {
+    /// Its id; none without consent.
+    pub click_id: Option<String>,
+    /// Where the visitor goes; none: nowhere.
+    pub location: Option<String>,
+    /// What kind of click it is; none without consent.
+    pub class: Option<ClickClass>,
+    /// Why it does not count.
+    pub reason: Option<String>,
+    /// What is noteworthy.
+    pub flags: Vec<String>,
+}
+
+/// What became of an impression.
+pub struct Shown {
+    /// Its id; none without consent.
+    pub id: Option<String>,
+    /// What kind of impression it is; none without consent.
+    pub class: Option<ClickClass>,
+    /// Why it does not count.
+    pub reason: Option<String>,
+    /// What is noteworthy.
+    pub flags: Vec<String>,
+}
+
+impl<'a> Visit<'a> {
+    /// Puts a visit together. An impression leads nowhere, so that `url=` means nothing to it.
+    pub async fn prepare(
+        state: &State,
+        known: &'a KnownRoute,
+        touch: Touch,
+        hints: Hints<'_>,
+        mut parameters: ClickParameters,
+    ) -> Result<Self> {
+        let traffic = describe::traffic(state, &known.route, &mut parameters).await?;
+        let now = state.clock.now();
+        let mut click = describe::click(state, &known.route, traffic, hints, now);
+        let wanted = parameters.url.as_deref().filter(|_| touch == Touch::Click);
+        let destination = way(known, &click).destination(now, wanted);
+        describe::keep_parameters(&mut click, &parameters);
+        if destination.deep_link_refused {
+            click.flags.0.push("deep_link_refused".to_owned());
+        }
+        if let Some(reason) = destination.invalid {
+            (click.class, click.reason) = (ClickClass::Invalid, Some(reason.to_owned()));
+        }
+        Ok(Self { known, click, parameters, destination })
+    }
+
+    /// Whether it may be recorded.
+    pub fn has_consent(&self) -> bool {
+        self.known.route.link.consent.permits(&self.parameters)
+    }
+
+    /// The text of its id.
+    pub fn id(&self, touch: Touch) -> String {
+        self.known.click_ids.text_of(touch, &self.click.id)
+    }
+
+    /// Where it leads, with this click id.
+    pub fn location(&self, click_id: Option<&str>) -> Option<String> {
+        let page = self.destination.page.as_ref()?;
+        page.render(click_id, &self.known.route.advertiser.click_id_parameter, |wanted| self.value(wanted))
+    }
+
+    /// The caps that it counts towards: only clicks of people do.
+    fn caps(&self) -> Option<Caps> {
+        let campaign = &self.known.route.campaign;
+        let caps = Caps::of(campaign.click_cap_daily, campaign.click_cap_total);
+        caps.filter(|_| self.click.class == ClickClass::Human)
+    }
+
+    /// Makes it one that comes too late, if a cap is reached now; for answers that record nothing.
+    pub async fn mind_caps(&mut self, state: &State) -> Result<()> {
+        let Some(caps) = self.caps() else { return Ok(()) };
+        let (scope, campaign, now) = (self.known.route.scope, self.click.campaign_id, self.click.clicked_at);
+        let is_reached = db_read!(&state.store, |queries, conn| {
+            queries::click_counts::is_reached(conn, &scope, campaign, caps, now)
+        })?;
+        if is_reached {
+            self.turn_away();
+        }
+        Ok(())
+    }
+
+    fn turn_away(&mut self) {
+        self.destination = way(self.known, &self.click).fallback(CAP_REACHED);
+        (self.click.class, self.click.reason) = (ClickClass::Invalid, Some(CAP_REACHED.to_owned()));
+    }
+
+    /// Records it as a click; returns when that is committed.
+    pub async fn follow(mut self, state: &State) -> Result<Followed> {
+        if !self.has_consent() {
+            return Ok(self.without_consent(state).await);
+        }
+        match self.caps() {
+            None => {
+                let followed = self.followed();
+                state.ingest.record_click(self.click).await?;
+                Ok(followed)
+            }
+            Some(caps) => {
+                let click = CappedClick { click: self.click.clone(), caps };
+                if state.ingest.record_capped_click(click).await? == Admission::CapReached {
+                    self.turn_away();
+                }
+                Ok(self.followed())
+            }
+        }
+    }
+
+    /// Records it as an impression; returns when that is committed.
+    pub async fn show(self, state: &State) -> Result<Shown> {
+        if !self.has_consent() {
+            self.count_refusal(state, IMPRESSION_NO_CONSENT).await?;
+            let reason = Some(CONSENT_REFUSED.to_owned());
+            return Ok(Shown { id: None, class: None, reason, flags: Vec::new() });
+        }
+        let shown = Shown {
+            id: Some(self.id(Touch::Impression)),
+            class: Some(self.click.class),
+            reason: self.click.reason.clone(),
+            flags: self.click.flags.0.clone(),
+        };
+        state.ingest.record_sighting(Sighting::Impression(Box::new(Impression::from(self.click)))).await?;
+        Ok(shown)
+    }
+
+    /// What becomes of it as a click.
+    pub fn followed(&self) -> Followed {
+        let click_id = self.id(Touch::Click);
+        Followed {
+            location: self.location(Some(&click_id)),
+            click_id: Some(click_id),
+            class: Some(self.click.class),
+            reason: self.click.reason.clone(),
+            flags: self.click.flags.0.clone(),
+        }
+    }
+
+    /// What becomes of it as a click of which nothing may be kept.
+    pub fn unfollowed(&self) -> Followed {
+        Followed {
+            click_id: None,
+            location: self.location(None),
+            class: None,
+            reason: Some(CONSENT_REFUSED.to_owned()),
+            flags: Vec::new(),
+        }
+    }
+
+    /// The visitor goes on even where not so much as a number can be kept.
+    async fn without_consent(&self, state: &State) -> Followed {
+        if let Err(error) = self.count_refusal(state, NO_CONSENT).await {
+            state.counters.untracked();
+            tracing::warn!(%error, "a visit without consent was not counted");
+        }
+        self.unfollowed()
+    }
+
+    async fn count_refusal(&self, state: &State, kind: &str) -> Result<()> {
+        state.counters.consent_refused();
+        let click = &self.click;
+        let cell = TotalKey {
+            hour: click.clicked_at.start_of_hour(),
+            kind: kind.to_owned(),
+            advertiser_id: click.advertiser_id,
+            campaign_id: Some(click.campaign_id),
+            creative_id: click.creative_id,
+            link_id: Some(click.link_id),
+            publisher_id: click.publisher_id,
+            goal_id: None,
+            currency: None,
+        };
+        state.ingest.record_sighting(Sighting::WithoutConsent(self.known.route.scope, cell)).await
+    }
+
+    /// What a macro of the landing page stands for; the click id is not known here.
+    pub fn value(&self, wanted: Macro) -> Option<String> {
+        let click = &self.click;
+        let kept = |name: &str| self.parameters.get(name).map(str::to_owned);
+        match wanted {
+            Macro::ClickId => None,
+            Macro::AdvertiserId => Some(click.advertiser_id.to_string()),
+            Macro::CampaignId => Some(click.campaign_id.to_string()),
+            Macro::CreativeId => click.creative_id.map(|id| id.to_string()),
+            Macro::LinkId => Some(click.link_id.to_string()),
+            Macro::PublisherId => click.publisher_id.map(|id| id.to_string()),
+            Macro::Site => click.site.clone(),
+            Macro::Sub(number) => kept(&format!("sub{number}")),
+            Macro::SourceId => click.source_id.clone(),
+            Macro::ExtClickId => click.ext_click_id.clone(),
+            Macro::Country => click.country.clone(),
+            Macro::Region => click.region.clone(),
+            Macro::DeviceType => click.device_type.clone(),
+            Macro::Os => click.os.clone(),
+            Macro::OsVersion => click.os_version.clone(),
+            Macro::Browser => click.browser.clone(),
+            Macro::Language => click.language.clone(),
+            Macro::Isp => click.isp.clone(),
+            Macro::Idfa => kept("idfa"),
+            Macro::Gaid => kept("gaid"),
+            Macro::Gclid => kept("gclid"),
+            Macro::Fbclid => kept("fbclid"),
+            Macro::Ttclid => kept("ttclid"),
+            Macro::Timestamp => Some(click.clicked_at.seconds().to_string()),
+            Macro::Date => Some(click.clicked_at.to_string().chars().take(10).collect()),
+            Macro::Random => Some(u32::from_be_bytes(clock::random()).to_string()),
+        }
+    }
+}
+
+fn way<'a>(known: &'a KnownRoute, click: &Click) -> Way<'a> {
+    let route = &known.route;
+    let (link, campaign, advertiser) = (&route.link, &route.campaign, &route.advertiser);
+    let target = Target {
+        country: click.country.as_deref(),
+        device_type: click.device_type.as_deref(),
+        os: click.os.as_deref(),
+        language: click.language.as_deref(),
+    };
+    Way {
+        statuses: [
+            (link.status, "link_paused"),
+            (campaign.status, "campaign_paused"),
+            (advertiser.status, "advertiser_paused"),
+            (route.publisher_status.unwrap_or(Status::Active), "publisher_paused"),
+        ],
+        is_for_visitor: campaign.targeting.0.admits(target),
+        starts_at: campaign.starts_at,
+        ends_at: campaign.ends_at,
+        pages: &known.pages,
+        deep_links: link.deep_links,
+        deep_link_hosts: &advertiser.deep_link_hosts.0,
+    }
+}
