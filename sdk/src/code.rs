@@ -14,6 +14,8 @@ words! {
         AcceptedPending = "accepted_pending",
         /// Says the conversion is counted and its hold is running (202).
         AcceptedOnHold = "accepted_on_hold",
+        /// Says the report is stored durably and decided about once the server's database is back (202).
+        AcceptedSpooled = "accepted_spooled",
         /// Says the report would be accepted; nothing was recorded (200).
         Validated = "validated",
         /// Says the same conversion was counted before (200).
@@ -88,6 +90,8 @@ words! {
         MethodNotAllowed = "method_not_allowed",
         /// Says the server cannot write durably now (503).
         Unavailable = "unavailable",
+        /// Says the server has no room left to store the report (503).
+        StorageFull = "storage_full",
         /// Says something went wrong in the server (500).
         Internal = "internal",
         /// Says the report names an advertiser that the key does not cover (404).

@@ -34,6 +34,10 @@ pub enum Outcome {
     Pending,
     /// Counted; becomes final at [`Recorded::hold_until`].
     OnHold,
+    /// Stored durably while the server's database is away, and decided about once it is back. Delivered: the same
+    /// report must not be sent again. [`Recorded::postback_id`] names the line of the log that will show the outcome;
+    /// there is no conversion yet.
+    Spooled,
     /// Would be recorded. Answers a dry run.
     Validated,
     /// Was counted before; [`Recorded::conversion_id`] is the first conversion's. What a retry gets if
@@ -50,6 +54,7 @@ impl Outcome {
             Self::Accepted => Code::Accepted,
             Self::Pending => Code::AcceptedPending,
             Self::OnHold => Code::AcceptedOnHold,
+            Self::Spooled => Code::AcceptedSpooled,
             Self::Validated => Code::Validated,
             Self::Duplicate => Code::Duplicate,
             Self::Unknown(word) => Code::parse(word),
@@ -62,6 +67,7 @@ impl Outcome {
             Code::Accepted => Some(Self::Accepted),
             Code::AcceptedPending => Some(Self::Pending),
             Code::AcceptedOnHold => Some(Self::OnHold),
+            Code::AcceptedSpooled => Some(Self::Spooled),
             Code::Validated => Some(Self::Validated),
             Code::Duplicate => Some(Self::Duplicate),
             Code::Unknown(word) => Some(Self::Unknown(word)),
@@ -76,7 +82,7 @@ impl Outcome {
 pub struct Recorded {
     /// Says what became of the report.
     pub outcome: Outcome,
-    /// Names the conversion; the first one's for a duplicate, absent for a dry run.
+    /// Names the conversion; the first one's for a duplicate, absent for a dry run and for what is spooled.
     pub conversion_id: Option<String>,
     /// Names this report in the server's log: the id to quote to support.
     pub postback_id: Option<String>,
@@ -97,7 +103,9 @@ mod tests {
 
     #[test]
     fn every_outcome_keeps_its_code() {
-        for code in ["accepted", "accepted_pending", "accepted_on_hold", "validated", "duplicate"] {
+        for code in
+            ["accepted", "accepted_pending", "accepted_on_hold", "accepted_spooled", "validated", "duplicate"]
+        {
             let outcome = Outcome::from_code(Code::parse(code)).unwrap();
             assert_eq!(outcome.code(), code);
             assert!(!matches!(outcome, Outcome::Unknown(_)), "{code}");

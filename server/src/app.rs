@@ -1,4 +1,6 @@
-//! Puts the house together: opens the database, starts the writers and the jobs, binds the addresses.
+//! Puts the house together: opens spool and database, starts the writers and the jobs, binds the addresses.
+
+mod opening;
 
 use std::{
     future::Future,
@@ -11,14 +13,13 @@ use std::{
 };
 
 use actix_web::dev::{Server, ServerHandle};
-use tokio::net::TcpSocket;
+use tokio::{net::TcpSocket, task::JoinHandle};
 
 use crate::{
-    cache::Cache,
+    cache::{Cache, Snapshot},
     clock::Clock,
     config::{Config, ConfigError, DatabaseUrl},
-    db::{Store, db_write, postgres},
-    domain::master_key::MasterKey,
+    db::{Store, postgres, spool::Spool},
     error::Error,
     geo::Geo,
     http::{
@@ -27,11 +28,13 @@ use crate::{
         metrics::{Sources, serve as serve_metrics},
         server::{Listeners, serve},
     },
-    ingest::Ingest,
-    jobs,
+    ingest::{Ingest, aside::Aside},
+    jobs::{self, Drain, watch::Watch},
     metrics::Metrics,
     tls::Certificate,
 };
+
+pub use opening::{cannot_use, open_store};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 2_048;
@@ -69,6 +72,10 @@ pub struct App {
     server: Server,
     metrics_server: Option<Server>,
     is_stopping: Arc<AtomicBool>,
+    spool: Spool,
+    snapshot: Snapshot,
+    /// What ends with the server.
+    tasks: [JoinHandle<()>; 2],
 }
 
 /// How long before it stops the server says so.
@@ -80,7 +87,8 @@ impl Notice {
     pub const USUAL: Self = Self(Duration::from_secs(2));
 }
 
-/// Opens, migrates, binds. Nothing is answered before [`App::run`].
+/// Opens, migrates, binds. Nothing is answered before [`App::run`]. A PostgreSQL that is away is waited for while the
+/// server runs already.
 pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
     let geo = Arc::new(Geo::open(config.geo_database.as_deref(), config.isp_database.as_deref())?);
     let certificate = config.tls.as_ref().map(Certificate::open).transpose()?;
@@ -89,7 +97,9 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
         config.tls.as_ref().map(|tls| bind("TALLYBACK_TLS_LISTEN (--tls-listen)", tls.listen)).transpose()?;
     let told = config.metrics.map(|address| bind("TALLYBACK_METRICS (--metrics)", address)).transpose()?;
     let files = raise_open_files();
-    let store = open_store(&config, &clock).await?;
+    let spool = opening::open_spool(&config.spool, &clock).await?;
+    let store = Store::open(&config.database)?;
+    let is_prepared = opening::prepare_or_wait(&store, &config, &clock).await?;
     let (http, https) = (local_address(&plain)?, local_address(&secure)?);
     let public_url = config.public_url.clone().unwrap_or_else(|| usual_public_url(http, https));
     if config.public_url.is_none()
@@ -103,10 +113,22 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
     jobs::start(&store, &clock);
     geo.clone().follow();
     let cache = Cache::new(store.clone(), clock.clone(), config.master_key.clone());
+    let snapshot = Snapshot::new(&cache, config.spool.path.with_extension("known"));
+    snapshot.load();
     follow_changes(&config.database, &cache);
+    let aside = Aside::new(spool.clone(), clock.clone());
+    let watch = Watch {
+        store: store.clone(),
+        clock: clock.clone(),
+        master_key: config.master_key.clone(),
+        aside: aside.clone(),
+        drain: Drain::new(&store, &cache, &clock),
+        is_prepared,
+    };
+    let tasks = [tokio::spawn(watch.run()), tokio::spawn(snapshot.clone().keep())];
     let is_stopping = Arc::new(AtomicBool::new(false));
     let metrics = Arc::new(Metrics::default());
-    let ingest = Ingest::start(store.clone(), clock.clone(), metrics.clone());
+    let ingest = Ingest::start(store.clone(), clock.clone(), aside, metrics.clone());
     let metrics_address = local_address(&told)?;
     let door = Arc::new(Door::new(config.limits, metrics.clone()));
     let sources = Sources { metrics: metrics.clone(), ingest: ingest.clone(), door: door.clone() };
@@ -120,6 +142,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
         door,
         metrics,
         ingest,
+        spool: spool.clone(),
         clock,
         master_key: config.master_key,
         geo: geo.clone(),
@@ -139,6 +162,9 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
         server,
         metrics_server: told,
         is_stopping,
+        spool,
+        snapshot,
+        tasks,
     })
 }
 
@@ -163,6 +189,9 @@ impl App {
         if let Some(metrics) = metrics {
             metrics.stop(false).await;
         }
+        self.tasks.iter().for_each(JoinHandle::abort);
+        self.snapshot.save().await;
+        self.spool.close().await;
         outcome
     }
 }
@@ -174,41 +203,6 @@ pub fn raise_open_files() -> u64 {
         tracing::warn!(%error, "the number of open files stays as it is");
         rlimit::Resource::NOFILE.get_soft().unwrap_or(USUAL)
     })
-}
-
-/// Opens the database, brings its tables up to date, and makes sure that it was made with our master key.
-pub async fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartError> {
-    let store = Store::open(&config.database)?;
-    let applied = store.migrate().await.map_err(|error| cannot_use(&config.database, error))?;
-    for name in applied {
-        tracing::info!(name, "migration applied");
-    }
-    jobs::make_partitions(store.clone(), clock.clone()).await?;
-    check_master_key(&store, &config.master_key).await?;
-    Ok(store)
-}
-
-/// A file that cannot be opened is a wrong setting; a server that is away is not.
-pub fn cannot_use(database: &DatabaseUrl, error: Error) -> StartError {
-    match (database, error) {
-        (DatabaseUrl::Sqlite(_), Error::Unavailable(why)) => {
-            ConfigError::new("DATABASE_URL (--database-url)", why).into()
-        }
-        (_, error) => StartError::Database(error),
-    }
-}
-
-async fn check_master_key(store: &Store, key: &MasterKey) -> Result<(), StartError> {
-    let ours = key.fingerprint();
-    let expected = ours.clone();
-    let stored =
-        db_write!(store, |queries, conn| queries::installation::master_key_fingerprint(conn, &ours))?;
-    if stored == expected {
-        return Ok(());
-    }
-    let problem =
-        "this database was made with another master key; with this one, click ids and signing keys are lost";
-    Err(ConfigError::new("TALLYBACK_MASTER_KEY (or TALLYBACK_MASTER_KEY_FILE)", problem).into())
 }
 
 /// Forgets what other processes on the same database change. A SQLite database has one process.

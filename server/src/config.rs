@@ -22,6 +22,9 @@ pub use environment::check_names;
 pub use limits::Limits;
 pub use logging::start_logging;
 
+/// A spool that is smaller would hardly hold a report.
+const SMALLEST_SPOOL_BYTES: u64 = 16 << 10;
+
 /// A setting that cannot be used: its name, and one sentence.
 #[derive(Debug, thiserror::Error)]
 #[error("{name}: {problem}")]
@@ -59,6 +62,21 @@ pub struct DatabaseArgs {
     pub postgres_ca: Option<PathBuf>,
 }
 
+/// Where the spool is.
+#[derive(Args, Clone, Debug)]
+pub struct SpoolArgs {
+    /// File in which clicks and postbacks wait while the database is away [default: spool.db in the data directory]
+    #[arg(long, env = "TALLYBACK_SPOOL", value_name = "PATH")]
+    pub spool: Option<PathBuf>,
+}
+
+impl SpoolArgs {
+    /// The file.
+    pub fn path(&self, data_dir: &Path) -> PathBuf {
+        self.spool.clone().unwrap_or_else(|| data_dir.join("spool.db"))
+    }
+}
+
 /// Settings of the server.
 #[derive(Args, Clone, Debug)]
 pub struct ServeArgs {
@@ -92,6 +110,12 @@ pub struct ServeArgs {
     /// Address for metrics, at /metrics, in Prometheus's format: for the operator's network only
     #[arg(long, env = "TALLYBACK_METRICS", value_name = "ADDRESS")]
     pub metrics: Option<String>,
+    /// The spool's file.
+    #[command(flatten)]
+    pub spool: SpoolArgs,
+    /// How much that file may hold, such as 64KiB, 256MiB or 2GiB
+    #[arg(long, env = "TALLYBACK_SPOOL_LIMIT", value_name = "SIZE", default_value = "256MiB")]
+    pub spool_limit: String,
     /// Number of worker threads [default: the number of processors]
     #[arg(long, env = "TALLYBACK_WORKERS", value_name = "N")]
     pub workers: Option<String>,
@@ -118,10 +142,21 @@ pub struct Config {
     pub isp_database: Option<PathBuf>,
     /// Address for metrics.
     pub metrics: Option<SocketAddr>,
+    /// Where clicks and postbacks wait while the database is away.
+    pub spool: SpoolConfig,
     /// Worker threads.
     pub workers: Option<usize>,
     /// What is taken from clients.
     pub limits: Limits,
+}
+
+/// The spool's file.
+#[derive(Clone, Debug)]
+pub struct SpoolConfig {
+    /// Where it is. What is known of the set-up is kept beside it.
+    pub path: PathBuf,
+    /// How many bytes it may hold.
+    pub limit_bytes: u64,
 }
 
 /// Where HTTPS is served, and with what.
@@ -175,6 +210,7 @@ impl ServeArgs {
             limits: Limits::default(),
             database: self.database.database()?,
             master_key: Arc::new(self.database.master_key()?),
+            spool: self.spool()?,
         };
         if config.listen.is_none() && config.tls.is_none() {
             return Err(ConfigError::new("TALLYBACK_LISTEN (--listen)", "`off` needs TALLYBACK_TLS_LISTEN"));
@@ -187,6 +223,19 @@ impl ServeArgs {
             "off" => Ok(None),
             text => address("TALLYBACK_LISTEN (--listen)", text).map(Some),
         }
+    }
+
+    /// The default folder is made; a file that is named lies in a folder that is there.
+    fn spool(&self) -> Result<SpoolConfig, ConfigError> {
+        let limit_bytes = size("TALLYBACK_SPOOL_LIMIT (--spool-limit)", &self.spool_limit)?;
+        let path = self.spool.path(&self.database.data_dir);
+        if self.spool.spool.is_none() {
+            make_private_folder(&self.database.data_dir).map_err(|error| {
+                let problem = format!("cannot make {}: {error}", self.database.data_dir.display());
+                ConfigError::new("TALLYBACK_DATA_DIR (--data-dir)", problem)
+            })?;
+        }
+        Ok(SpoolConfig { path, limit_bytes })
     }
 
     fn tls(&self) -> Result<Option<TlsConfig>, ConfigError> {
@@ -217,6 +266,16 @@ fn workers(text: &str) -> Result<usize, ConfigError> {
     let count = text.parse().ok().filter(|count| (1..=1024).contains(count));
     count.ok_or_else(|| {
         ConfigError::new("TALLYBACK_WORKERS (--workers)", format!("`{text}` is not a number from 1 to 1024"))
+    })
+}
+
+/// Reads a number of bytes, at least 16 KiB.
+fn size(name: &str, text: &str) -> Result<u64, ConfigError> {
+    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1_u64 << 30)];
+    let unit = units.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)));
+    let bytes = unit.and_then(|(number, bytes)| number.parse::<u64>().ok()?.checked_mul(bytes));
+    bytes.filter(|bytes| *bytes >= SMALLEST_SPOOL_BYTES).ok_or_else(|| {
+        ConfigError::new(name, format!("`{text}` is not a size of at least 16KiB, such as 64KiB or 256MiB"))
     })
 }
 

@@ -50,6 +50,7 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     if !names_database {
         serve.database.data_dir = folder.path().join("data");
     }
+    serve.spool.spool.get_or_insert_with(|| folder.path().join("spool.db"));
     let mut config = serve.config()?;
     if let (None, Some(address)) =
         (&config.public_url, config.listen.filter(|address| address.ip().is_unspecified()))

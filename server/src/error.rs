@@ -12,6 +12,9 @@ pub enum Error {
     /// The database is away, hanging or full. Nothing was written; trying again makes sense.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// Another transaction was in the way. Nothing was written; the same again will most likely work at once.
+    #[error("contended: {0}")]
+    Contended(String),
     /// A bug, or a database that is not as we left it.
     #[error("internal: {0}")]
     Internal(String),

@@ -1,5 +1,11 @@
 //! What happens without a request: folding totals, settling holds, making partitions. Each job goes through the
 //! partners one by one, and what fails for one does not keep it from the others; doing it twice, or from two processes, does no harm.
+//! `watch` looks after the database and the spool.
+
+mod drain;
+pub mod watch;
+
+pub use drain::Drain;
 
 use std::{future::Future, time::Duration};
 
@@ -20,25 +26,31 @@ const PARTITIONS_EVERY: Duration = Duration::from_secs(6 * 3_600);
 pub fn start(store: &Store, clock: &Clock) {
     let (for_fold, for_holds, for_partitions) = (store.clone(), store.clone(), store.clone());
     let (now, at) = (clock.clone(), clock.clone());
-    every("fold totals", FOLD_EVERY, move || fold_totals(for_fold.clone()));
+    every("fold totals", FOLD_EVERY, store, move || fold_totals(for_fold.clone()));
     let for_checkpoints = store.clone();
-    every("checkpoint", CHECKPOINT_EVERY, move || {
+    every("checkpoint", CHECKPOINT_EVERY, store, move || {
         let store = for_checkpoints.clone();
         async move { store.checkpoint().await }
     });
-    every("settle holds", SETTLE_EVERY, move || settle_holds(for_holds.clone(), now.clone()));
-    every("make partitions", PARTITIONS_EVERY, move || make_partitions(for_partitions.clone(), at.clone()));
+    every("settle holds", SETTLE_EVERY, store, move || settle_holds(for_holds.clone(), now.clone()));
+    every("make partitions", PARTITIONS_EVERY, store, move || {
+        make_partitions(for_partitions.clone(), at.clone())
+    });
 }
 
-fn every<F>(name: &'static str, period: Duration, job: impl Fn() -> F + Send + 'static)
+fn every<F>(name: &'static str, period: Duration, store: &Store, job: impl Fn() -> F + Send + 'static)
 where
     F: Future<Output = Result<()>> + Send,
 {
+    let gate = store.gate().clone();
     tokio::spawn(async move {
         let mut ticks = interval(period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
+            if gate.is_closed() {
+                continue;
+            }
             if let Err(error) = job().await {
                 tracing::warn!(job = name, %error, "a job failed and will be tried again");
             }
@@ -87,10 +99,5 @@ async fn settle_partner(store: &Store, clock: &Clock, scope: PartnerScope) -> Re
 
 /// Makes the partitions of the months to come, where the database has partitions.
 pub async fn make_partitions(store: Store, clock: Clock) -> Result<()> {
-    match &store {
-        Store::Postgres(pool) => {
-            pool.run(move |conn| crate::db::postgres::partitions::ensure(conn, clock.now())).await
-        }
-        Store::Sqlite { .. } => Ok(()),
-    }
+    store.make_partitions(clock.now()).await
 }

@@ -9,6 +9,7 @@ use tallyback::{Client, Conversion};
 use crate::{Agency, Answer, Signer, answer, visit};
 
 /// Acme sells shoes.
+#[derive(Clone)]
 pub struct Acme {
     /// The agency that looks after it.
     pub agency: Agency,
@@ -81,24 +82,17 @@ impl Acme {
     }
 
     /// The same client, which sends everything once.
-    pub fn sdk_without_retries(&self) -> Client {
+    pub fn sdk_that_sends_once(&self) -> Client {
         let signer = self.signer();
         let builder =
             Client::builder(&self.agency.base_url).key_id(signer.key_id).signing_secret(signer.secret);
-        builder.retries(0).timeout(Duration::from_secs(5)).build().unwrap()
+        builder.retries(0).timeout(Duration::from_secs(20)).build().unwrap()
     }
 
     /// Acme as it is known to another server on the same database.
     pub fn at(&self, base_url: &str) -> Self {
-        Self {
-            agency: Agency::new(base_url, &self.agency.id, &self.agency.api_key),
-            advertiser: self.advertiser.clone(),
-            goal: self.goal.clone(),
-            campaign: self.campaign.clone(),
-            publisher: self.publisher.clone(),
-            link: self.link.clone(),
-            key: self.key.clone(),
-        }
+        let agency = Agency::new(base_url, &self.agency.id, &self.agency.api_key);
+        Self { agency, ..self.clone() }
     }
 
     /// Reports a conversion as JSON, signed now.

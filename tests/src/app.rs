@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tallyback_server::{
     app::{self, Notice},
     clock::{self, Clock},
-    config::{Config, Limits},
+    config::{Config, Limits, SpoolConfig},
     db::Store,
     domain::{master_key::MasterKey, text::Name, time::Timestamp},
     operator,
@@ -63,6 +63,7 @@ impl TestApp {
             isp_database: None,
             workers: Some(1),
             limits: Limits::default(),
+            spool: SpoolConfig { path: database.folder.path().join("spool.db"), limit_bytes: 64 << 20 },
         };
         change(&mut config);
         let app = app::build(config, clock.clone()).await.unwrap();

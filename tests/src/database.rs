@@ -16,6 +16,8 @@ use tokio_postgres::NoTls;
 pub struct TestDatabase {
     /// What `DATABASE_URL` would say.
     pub url: String,
+    /// The same, whatever happens to the way there.
+    direct_url: String,
     /// A folder of the test's own.
     pub folder: TempDir,
 }
@@ -28,17 +30,24 @@ impl TestDatabase {
             Ok(server) => create_on(&server).await,
             Err(_) => format!("sqlite:{}", folder.path().join("test.db").display()),
         };
-        Self { url, folder }
+        Self { direct_url: url.clone(), url, folder }
     }
 
     /// The same database, for another server on it.
     pub fn shared(&self) -> Self {
-        Self { url: self.url.clone(), folder: TempDir::with_prefix("tallyback-test-").unwrap() }
+        let folder = TempDir::with_prefix("tallyback-test-").unwrap();
+        Self { url: self.url.clone(), direct_url: self.direct_url.clone(), folder }
     }
 
     /// True on PostgreSQL.
     pub fn is_postgres(&self) -> bool {
         self.url.starts_with("postgres")
+    }
+
+    /// Host and port of PostgreSQL.
+    pub fn postgres_address(&self) -> Option<String> {
+        let (_, after) = self.direct_url.strip_prefix("postgres")?.rsplit_once('@')?;
+        after.split('/').next().map(str::to_owned)
     }
 
     /// As the server's configuration has it.
@@ -128,13 +137,21 @@ impl TestDatabase {
         Held::Sqlite(conn)
     }
 
+    /// The processes of PostgreSQL that serve the server's connections to this database.
+    pub async fn db_servants(&self) -> Vec<i64> {
+        let query = "SELECT pid::bigint FROM pg_stat_activity \
+                     WHERE datname = current_database() AND application_name = 'tallyback'";
+        let rows = self.postgres().await.query(query, &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
     async fn postgres(&self) -> tokio_postgres::Client {
-        let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
+        let (client, connection) = tokio_postgres::connect(&self.direct_url, NoTls).await.unwrap();
         tokio::spawn(connection);
         client
     }
 
-    fn sqlite(&self) -> SqliteConnection {
+    pub(crate) fn sqlite(&self) -> SqliteConnection {
         let mut conn = SqliteConnection::establish(self.url.trim_start_matches("sqlite:")).unwrap();
         conn.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
         conn

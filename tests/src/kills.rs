@@ -94,7 +94,7 @@ fn load(acme: &Acme, known: &Arc<Acknowledged>, stop: &Arc<AtomicBool>) -> JoinS
     let mut visitors = JoinSet::new();
     for _ in 0..VISITORS {
         let (url, sdk, http, known, stop) =
-            (acme.click_url(), acme.sdk_without_retries(), client(), known.clone(), stop.clone());
+            (acme.click_url(), acme.sdk_that_sends_once(), client(), known.clone(), stop.clone());
         visitors.spawn(async move {
             while !stop.load(Ordering::Relaxed) {
                 let Ok(response) = http.get(&url).header("user-agent", BROWSER).send().await else {

@@ -13,6 +13,8 @@
 //! | `acme` | an advertiser with everything that a conversion needs |
 //! | `answer` | what came back |
 //! | `raw` | bytes on a connection |
+//! | `proxy`, `outage` | what can happen to a database |
+//! | `load` | visitors who click and buy, and what they were answered |
 //! | `signer` | signatures, made by other code than the server's |
 #![expect(clippy::unwrap_used, reason = "a harness that cannot go on is a failed test")]
 
@@ -22,7 +24,10 @@ mod answer;
 mod app;
 mod database;
 mod kills;
+mod load;
+mod outage;
 mod process;
+mod proxy;
 mod raw;
 mod signer;
 
@@ -32,7 +37,10 @@ pub use answer::{Answer, Visit, client, parameter, visit, with_parameter};
 pub use app::TestApp;
 pub use database::{Held, TestDatabase};
 pub use kills::{Acknowledged, Tally, kill_under_load, texts};
+pub use load::{Clicked, Load, Seen, Sold};
+pub use outage::{Frail, Outage};
 pub use process::{Ended, Process, run};
+pub use proxy::{Line, Proxy};
 pub use raw::Raw;
 pub use signer::Signer;
 

@@ -109,6 +109,11 @@ impl Process {
         timeout(PATIENCE, search).await.unwrap_or_else(|_| panic!("the server does not say {words}"))
     }
 
+    /// A line of the log, of those that were read so far, that has these words.
+    pub fn told(&self, words: &str) -> Option<String> {
+        self.seen.lines().find(|line| line.contains(words)).map(str::to_owned)
+    }
+
     /// Makes a partner from the command line, as the operator does.
     pub async fn agency(&self, database: &TestDatabase) -> Agency {
         let mut args =

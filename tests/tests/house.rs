@@ -142,6 +142,8 @@ fn time_chance_and_environment_have_one_reader_each() {
 #[test]
 fn a_partners_rows_are_opened_in_few_places() {
     let places = [
+        // What was known before a start comes back with the partners that were established then.
+        "cache/forms.rs",
         "db/queries/links.rs",
         "db/queries/partners.rs",
         "db/queries/record_capped_clicks.rs",

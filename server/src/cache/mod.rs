@@ -2,16 +2,19 @@
 //! request and its commit. It is forgotten when the set-up changes: at once for changes of this process, as soon as
 //! PostgreSQL tells for those of others, and after a short life in any case.
 
+mod forms;
 mod set_up;
 mod shelf;
+mod snapshot;
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use shelf::Shelf;
+pub use snapshot::Snapshot;
 
 use crate::{
     clock::Clock,
-    db::{Store, db_read, rows::accounts::SigningKey, rows::setup::Route, scope::PartnerScope},
+    db::{Store, db_read, gate::Role, rows::accounts::SigningKey, rows::setup::Route, scope::PartnerScope},
     domain::{
         click_id::ClickIdKey,
         goal::GoalRules,
@@ -24,6 +27,9 @@ use crate::{
     },
     error::{Error, Result},
 };
+
+/// How long a look-up may take before the last known answer serves.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A link with everything that a click on it needs.
 pub struct KnownRoute {
@@ -80,6 +86,7 @@ struct Shelves {
 impl Cache {
     /// Knows nothing yet.
     pub fn new(store: Store, clock: Clock, master_key: Arc<MasterKey>) -> Self {
+        let store = store.with_patience(PATIENCE).with_role(Role::Watch);
         Self(Arc::new(Shelves {
             store,
             clock,
@@ -94,14 +101,15 @@ impl Cache {
         }))
     }
 
-    /// A partner's set-up has changed; without one, anything may have.
+    /// A partner's set-up has changed; without one, anything may have. What was known is looked up again; should the
+    /// database go away before that, it is still the best there is. Not so a key: it may have been revoked.
     pub fn forget(&self, partner: Option<PartnerId>) {
         let shelves = &self.0;
-        macro_rules! each { ($($shelf:ident),*) => { match partner {
-            Some(partner) => { $(shelves.$shelf.forget(partner);)* }
-            None => { $(shelves.$shelf.forget_all();)* }
-        } } }
+        macro_rules! each { ($($shelf:ident),*) => { $(shelves.$shelf.doubt(partner);)* } }
         each!(routes, keys, goals, advertisers, publishers, creatives, some_advertisers);
+        if let Some(partner) = partner {
+            shelves.keys.forget(partner);
+        }
     }
 
     /// The link that a tracking URL names.
@@ -117,13 +125,15 @@ impl Cache {
     pub async fn signing_key(&self, id: KeyId) -> Result<Option<Arc<KnownKey>>> {
         self.look_up(&self.0.keys, id, async {
             let found = db_read!(&self.0.store, |queries, conn| queries::signing_keys::find_any(conn, id))?;
-            Ok(found.map(|(scope, row)| {
-                let secret = SigningSecret::open(&self.0.master_key, scope.id(), row.id, &row.secret_sealed);
-                let click_ids = ClickIdKey::derive(&self.0.master_key, scope.id());
-                (scope.id(), KnownKey { scope, row, secret, click_ids })
-            }))
+            Ok(found.map(|(scope, row)| (scope.id(), self.known_key(scope, row))))
         })
         .await
+    }
+
+    fn known_key(&self, scope: PartnerScope, row: SigningKey) -> KnownKey {
+        let secret = SigningSecret::open(&self.0.master_key, scope.id(), row.id, &row.secret_sealed);
+        let click_ids = ClickIdKey::derive(&self.0.master_key, scope.id());
+        KnownKey { scope, row, secret, click_ids }
     }
 
     /// The publisher of a partner that a name means, if it is in use.

@@ -29,6 +29,7 @@ impl Cache {
             }
         };
         let advertiser = self.whose(received, report).await?;
+        let advertiser = advertiser.map_err(|refusal| refusal.pointing_into(received.form));
         let goals = match &advertiser {
             Ok(advertiser) => self.goals(received.scope, *advertiser).await?,
             Err(_) => Arc::default(),

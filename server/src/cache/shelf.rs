@@ -94,9 +94,27 @@ impl<K: Hash + Eq + Clone, V> Shelf<K, V> {
         self.change(|kept| kept.found.retain(|_, found| found.partner != partner));
     }
 
-    /// Believes nothing any more.
-    pub fn forget_all(&self) {
-        self.change(|kept| kept.found.clear());
+    /// Believes nothing any more of a partner, or of any: it serves only where nothing better is to be had.
+    pub fn doubt(&self, partner: Option<PartnerId>) {
+        self.change(|kept| {
+            let doubted = |found: &&mut Found<V>| partner.is_none_or(|partner| found.partner == partner);
+            kept.found.values_mut().filter(doubted).for_each(|found| found.until = Timestamp::MIN);
+        });
+    }
+
+    /// Something of everything that is known, believed or not.
+    pub fn each<T>(&self, of: impl Fn(&K, &V) -> T) -> Vec<T> {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        kept.found.iter().map(|(name, found)| of(name, &found.value)).collect()
+    }
+
+    /// Takes in what was known earlier, to serve only where nothing better is to be had.
+    pub fn restore(&self, earlier: impl Iterator<Item = (K, PartnerId, V)>) {
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        for (name, partner, value) in earlier.take(MOST_FOUND) {
+            let found = Found { partner, value: Arc::new(value), until: Timestamp::MIN };
+            kept.found.entry(name).or_insert(found);
+        }
     }
 
     fn change(&self, forget: impl FnOnce(&mut Kept<K, V>)) {
@@ -155,8 +173,14 @@ mod tests {
             (shelf.get(&0, NOW), shelf.get(&1, NOW), shelf.get(&9, NOW)),
             (None, Some(Some(Arc::new(2))), None)
         );
-        shelf.forget_all();
-        assert_eq!(shelf.get(&1, NOW), None);
+        shelf.doubt(Some(partner(1)));
+        assert_eq!(shelf.get(&1, NOW), Some(Some(Arc::new(2))), "somebody else's");
+        shelf.doubt(None);
+        assert_eq!(
+            (shelf.get(&1, NOW), shelf.last(&1)),
+            (None, Some(Arc::new(2))),
+            "for want of a better one"
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use rustls::pki_types::{CertificateDer, pem::PemObject};
@@ -71,8 +72,20 @@ fn postgres(text: &str, ca: Option<&Path>) -> Result<DatabaseUrl, ConfigError> {
     if config.get_hosts().is_empty() {
         return Err(ConfigError::new(NAME, "names no host; write postgres://USER:PASSWORD@HOST/NAME"));
     }
-    config.application_name("tallyback").connect_timeout(std::time::Duration::from_secs(5));
+    config.application_name("tallyback").connect_timeout(Duration::from_secs(5));
+    notice_a_dead_peer(&mut config, &text);
     Ok(DatabaseUrl::Postgres { config: Box::new(config), tls: Arc::new(tls(ca)?) })
+}
+
+/// A server that is gone without a word should not keep our connections for hours; what the URL says counts more.
+fn notice_a_dead_peer(config: &mut tokio_postgres::Config, text: &str) {
+    if !text.contains("tcp_user_timeout") {
+        config.tcp_user_timeout(Duration::from_secs(15));
+    }
+    if !text.contains("keepalives") {
+        config.keepalives_idle(Duration::from_secs(30)).keepalives_interval(Duration::from_secs(5));
+        config.keepalives_retries(3);
+    }
 }
 
 fn tls(ca: Option<&Path>) -> Result<rustls::ClientConfig, ConfigError> {

@@ -11,7 +11,12 @@ impl From<diesel::result::Error> for Error {
         match &error {
             Diesel::NotFound => Self::not_found(),
             Diesel::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _)
+            | Diesel::DatabaseError(Kind::ReadOnlyTransaction, _)
             | Diesel::BrokenTransactionManager => Self::Unavailable(error.to_string()),
+            Diesel::DatabaseError(Kind::SerializationFailure, _) => Self::Contended(error.to_string()),
+            Diesel::DatabaseError(_, info) if info.message().contains("deadlock detected") => {
+                Self::Contended(error.to_string())
+            }
             Diesel::DatabaseError(_, info) if is_passing(info.message()) => {
                 Self::Unavailable(error.to_string())
             }
@@ -21,10 +26,26 @@ impl From<diesel::result::Error> for Error {
 }
 
 /// Words by which the databases say that it is not the statement's fault.
+const PASSING: [&str; 14] = [
+    "database is locked",
+    "database table is locked",
+    "disk is full",
+    "disk I/O error",
+    "readonly database",
+    "unable to open database file",
+    "connection closed",
+    "terminating connection",
+    "the database system is",
+    "No space left on device",
+    "could not extend file",
+    "remaining connection slots",
+    "too many clients",
+    "due to lock timeout",
+];
+
+/// Whether it may go by itself.
 fn is_passing(message: &str) -> bool {
-    ["database is locked", "disk is full", "disk I/O error", "connection closed", "terminating connection"]
-        .iter()
-        .any(|words| message.contains(words))
+    PASSING.iter().any(|words| message.contains(words))
 }
 
 /// Columns whose unique keys a caller can run into.

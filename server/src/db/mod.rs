@@ -4,6 +4,7 @@
 
 mod bulk_tables;
 mod errors;
+pub mod gate;
 pub mod list;
 mod pool;
 pub mod postgres;
@@ -17,9 +18,10 @@ pub mod sqlite;
 
 use std::time::Duration;
 
+use gate::{Gate, Role};
 use pool::Pool;
 
-use crate::{config::DatabaseUrl, error::Result};
+use crate::{config::DatabaseUrl, domain::time::Timestamp, error::Result};
 
 /// The open database. Cheap to clone.
 #[derive(Clone)]
@@ -40,19 +42,20 @@ pub enum Store {
 impl Store {
     /// Opens the database. Its tables may not be there yet: see [`Store::migrate`].
     pub fn open(url: &DatabaseUrl) -> Result<Self> {
+        let gate = Gate::new();
         match url {
             DatabaseUrl::Postgres { config, tls } => {
-                Ok(Self::Postgres(postgres::pool((**config).clone(), tls.clone())))
+                Ok(Self::Postgres(postgres::pool((**config).clone(), tls.clone(), gate)))
             }
             DatabaseUrl::Sqlite(path) => Ok(Self::Sqlite {
-                writer: sqlite::writer(path.clone()),
-                readers: sqlite::readers(path.clone()),
-                checkpointer: sqlite::checkpointer(path.clone()),
+                writer: sqlite::writer(path.clone(), gate.clone()),
+                readers: sqlite::readers(path.clone(), gate.clone()),
+                checkpointer: sqlite::checkpointer(path.clone(), gate),
             }),
         }
     }
 
-    /// The same database, for the operator's long operations, who can wait.
+    /// The same database, for somebody who waits longer, or less long.
     pub fn with_patience(self, patience: Duration) -> Self {
         match self {
             Self::Postgres(pool) => Self::Postgres(pool.with_patience(patience)),
@@ -76,11 +79,39 @@ impl Store {
         }
     }
 
+    /// The same database, for somebody in another role.
+    pub fn with_role(self, role: Role) -> Self {
+        match self {
+            Self::Postgres(pool) => Self::Postgres(pool.with_role(role)),
+            Self::Sqlite { writer, readers, checkpointer } => Self::Sqlite {
+                writer: writer.with_role(role),
+                readers: readers.with_role(role),
+                checkpointer: checkpointer.with_role(role),
+            },
+        }
+    }
+
+    /// The gate before the database.
+    pub fn gate(&self) -> &Gate {
+        match self {
+            Self::Postgres(pool) => pool.gate(),
+            Self::Sqlite { writer, .. } => writer.gate(),
+        }
+    }
+
     /// Brings the tables to the state this version needs. Safe to run from several processes at once.
     pub async fn migrate(&self) -> Result<Vec<String>> {
         match self {
             Self::Postgres(pool) => pool.run(postgres::migrate).await,
             Self::Sqlite { writer, .. } => writer.run(sqlite::migrate).await,
+        }
+    }
+
+    /// Makes the partitions of this month and of the months to come, where the database has partitions.
+    pub async fn make_partitions(&self, now: Timestamp) -> Result<()> {
+        match self {
+            Self::Postgres(pool) => pool.run(move |conn| postgres::partitions::ensure(conn, now)).await,
+            Self::Sqlite { .. } => Ok(()),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::domain::{
     click_id::{ClickId, ClickIdError, Touch},
     goal::GoalRules,
     ids::{AdvertiserId, ConversionId, KeyId, PostbackId, RowId},
-    postback::{Form, Report},
+    postback::{Form, Intent, Report},
     refusal::Refusal,
     setup::Status,
     time::Timestamp,
@@ -76,6 +76,11 @@ pub struct Received {
 }
 
 impl Received {
+    /// Whether it is not a dry run, and not refused already.
+    pub fn may_count(&self) -> bool {
+        self.report.as_ref().is_ok_and(|report| report.intent == Intent::Count)
+    }
+
     /// The click that it names; an impression is none.
     pub fn clicked(&self) -> Option<ClickId> {
         self.click.filter(|_| self.touch == Touch::Click).and_then(Result::ok)

@@ -74,6 +74,12 @@ impl Answer {
         }
     }
 
+    /// It is stored, and not decided about yet.
+    pub fn spooled(postback_id: PostbackId) -> Self {
+        let hint = Some(Code::AcceptedSpooled.what_to_do().to_owned());
+        Self { postback_id: Some(postback_id), hint, ..Self::of(Code::AcceptedSpooled) }
+    }
+
     /// It does not count.
     pub fn refused(refusal: Refusal) -> Self {
         let hint = refusal.hint.unwrap_or_else(|| refusal.code.what_to_do().to_owned());

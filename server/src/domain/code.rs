@@ -58,6 +58,7 @@ codes! {
     Accepted "accepted" 201 No "Counted." "Nothing."
     AcceptedPending "accepted_pending" 202 No "Counted, waiting for a decision." "The partner approves or rejects it; `flags` says why it waits."
     AcceptedOnHold "accepted_on_hold" 202 No "Counted, on hold until the refund period ends." "Nothing: `hold_until` says when it is settled."
+    AcceptedSpooled "accepted_spooled" 202 No "Stored safely; it is decided about as soon as the database is back." "Nothing, and do not send it again: the log shows the outcome under `postback_id`."
     Validated "validated" 200 No "Valid; nothing was recorded but this line of the log." "Send it again without `validate_only` to count it."
     Duplicate "duplicate" 200 No "Already counted." "Nothing: `conversion_id` is the first one's."
 
@@ -96,6 +97,7 @@ codes! {
     UnsupportedMediaType "unsupported_media_type" 415 No "The content type is not the one expected." "Send the content type that the reference names."
     MethodNotAllowed "method_not_allowed" 405 No "The address exists, the method does not." "Use a method that the `Allow` header names."
     Unavailable "unavailable" 503 Yes "This cannot be written durably right now." "Send it again after `Retry-After`: the same message is counted once."
+    StorageFull "storage_full" 503 Yes "There is no room left to store this." "Send it again after `Retry-After`: the same message is counted once. The operator makes room, or brings the database back."
 
     ApiKeyMissing "api_key_missing" 401 No "There is no API key." "Send `Authorization: Bearer tbk_...`."
     ApiKeyInvalid "api_key_invalid" 401 No "The API key is unknown or revoked." "Check the key; a partner's keys are shown once, when they are made."

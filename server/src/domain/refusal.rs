@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::code::Code;
+use super::{code::Code, postback::Form};
 
 /// One thing that is wrong, and where.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -48,8 +48,12 @@ impl Refusal {
         Self::new(code, code.title())
     }
 
-    /// The same with JSON Pointers (RFC 6901) instead of parameter names, for a body of JSON.
-    pub fn with_json_pointers(mut self) -> Self {
+    /// The same as a report in this form is told: a body of JSON with JSON Pointers (RFC 6901).
+    pub fn pointing_into(self, form: Form) -> Self {
+        if form == Form::Json { self.with_json_pointers() } else { self }
+    }
+
+    fn with_json_pointers(mut self) -> Self {
         for error in &mut self.errors {
             if !error.pointer.starts_with('/') {
                 error.pointer = format!("/{}", error.pointer.replace('~', "~0").replace('/', "~1"));

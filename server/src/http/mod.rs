@@ -32,7 +32,12 @@ pub use track::counters::Counters;
 use door::Door;
 
 use crate::{
-    cache::Cache, clock::Clock, db::Store, domain::master_key::MasterKey, geo::Geo, ingest::Ingest,
+    cache::Cache,
+    clock::Clock,
+    db::{Store, spool::Spool},
+    domain::master_key::MasterKey,
+    geo::Geo,
+    ingest::Ingest,
     metrics::Metrics,
 };
 
@@ -51,6 +56,8 @@ pub struct State {
     pub cache: Cache,
     /// The writers of clicks and postbacks.
     pub ingest: Ingest,
+    /// Where clicks and postbacks wait while the database is away.
+    pub spool: Spool,
     /// Whether the server is about to stop.
     pub is_stopping: Arc<AtomicBool>,
     /// The clock.

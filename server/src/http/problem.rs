@@ -25,7 +25,7 @@ impl ResponseError for Error {
     fn error_response(&self) -> HttpResponse {
         match self {
             Self::Refused(refusal) => respond(refusal.code, document(refusal)),
-            Self::Unavailable(why) => {
+            Self::Unavailable(why) | Self::Contended(why) => {
                 tracing::error!(why, request_id = request_id::current(), "unavailable");
                 respond(Code::Unavailable, document(&Refusal::of(Code::Unavailable)))
             }
@@ -40,7 +40,7 @@ impl ResponseError for Error {
 fn code(error: &Error) -> Code {
     match error {
         Error::Refused(refusal) => refusal.code,
-        Error::Unavailable(_) => Code::Unavailable,
+        Error::Unavailable(_) | Error::Contended(_) => Code::Unavailable,
         Error::Internal(_) => Code::Internal,
     }
 }
@@ -66,7 +66,7 @@ pub fn respond(code: Code, mut document: Map<String, Value>) -> HttpResponse {
     document.insert("request_id".to_owned(), json!(request_id::current()));
     let mut response = HttpResponse::build(status(code));
     response.content_type(MEDIA_TYPE).insert_header((header::CACHE_CONTROL, "no-store"));
-    if code == Code::Unavailable {
+    if matches!(code, Code::Unavailable | Code::StorageFull) {
         response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
     }
     if code.status() == 401 {

@@ -1,18 +1,25 @@
 //! The writers that commit many requests at once. A click or a postback goes into a bounded queue with a place for
 //! its reply; a writer takes whatever is queued and commits it in one transaction; only then is anybody answered.
 //! There is no timer: a quiet server commits each request at once, a busy one commits more of them together.
+//! What the database cannot have goes to the spool instead, which is as durable.
 
+pub mod aside;
 mod batch;
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
+use aside::Aside;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     clock::Clock,
     db::{
         Store, db_write,
-        received::{CappedClick, Incoming, Sighting},
+        gate::Role,
+        received::{CappedClick, Incoming, Received, SetUp, Sighting},
         rows::records::Click,
     },
     domain::{answer::Answer, caps::Admission, visitor::ClickClass},
@@ -27,8 +34,13 @@ const BATCH: usize = 500;
 /// Writers on PostgreSQL; SQLite has one by nature.
 const POSTGRES_WRITERS: usize = 2;
 
+/// How long a batch may take before it goes to the spool.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 type Reply<R> = oneshot::Sender<Result<R>>;
 type Queued<T, R> = (T, Reply<R>);
+/// A postback, with what the set-up says, if that is known.
+type Late = (Received, Option<SetUp>);
 
 /// The way in for clicks, impressions and postbacks. Cheap to clone; the writers end when the last one is dropped.
 #[derive(Clone)]
@@ -37,40 +49,94 @@ pub struct Ingest {
     capped_clicks: mpsc::Sender<Queued<CappedClick, Admission>>,
     sightings: mpsc::Sender<Queued<Sighting, ()>>,
     postbacks: mpsc::Sender<Queued<Incoming, Answer>>,
+    /// Postbacks that came while others waited in the spool, or whose set-up is not known.
+    late: mpsc::Sender<Queued<Late, Result<Answer>>>,
+    aside: Aside,
 }
 
 impl Ingest {
     /// Starts the writers on the current runtime.
-    pub fn start(store: Store, clock: Clock, metrics: Arc<Metrics>) -> Self {
+    pub fn start(store: Store, clock: Clock, aside: Aside, metrics: Arc<Metrics>) -> Self {
         let writers = if matches!(store, Store::Postgres(_)) { POSTGRES_WRITERS } else { 1 };
-        let clicks = batch::start(writers, {
-            let (store, clock, metrics) = (store.clone(), clock.clone(), metrics.clone());
-            move |batch| measured_clicks(metrics.clone(), store.clone(), clock.clone(), batch)
-        });
+        let store = store.with_patience(PATIENCE).with_role(Role::Watch);
+        let clicks = batch::start(
+            writers,
+            {
+                let (store, clock, metrics) = (store.clone(), clock.clone(), metrics.clone());
+                move |batch| measured_clicks(metrics.clone(), store.clone(), clock.clone(), batch)
+            },
+            {
+                let aside = aside.clone();
+                move |batch| spool_clicks(aside.clone(), batch)
+            },
+        );
         // One writer: it would only wait for another one at the counts.
-        let capped_clicks = batch::start(1, {
-            let (store, clock, metrics) = (store.clone(), clock.clone(), metrics.clone());
-            move |batch| measured_capped_clicks(metrics.clone(), store.clone(), clock.clone(), batch)
-        });
-        let sightings = batch::start(writers, {
-            let (store, clock) = (store.clone(), clock);
-            move |batch| record_sightings(store.clone(), clock.clone(), batch)
-        });
-        let postbacks = batch::start(writers, move |batch| {
-            let (store, metrics) = (store.clone(), metrics.clone());
-            async move { metrics.postback_batches.measure(batch.len(), record_postbacks(store, batch)).await }
-        });
-        Self { clicks, capped_clicks, sightings, postbacks }
+        let capped_clicks = batch::start(
+            1,
+            {
+                let (store, clock, metrics) = (store.clone(), clock.clone(), metrics.clone());
+                move |batch| measured_capped_clicks(metrics.clone(), store.clone(), clock.clone(), batch)
+            },
+            {
+                let aside = aside.clone();
+                move |batch| spool_capped_clicks(aside.clone(), batch)
+            },
+        );
+        let sightings = batch::start(
+            writers,
+            {
+                let (store, clock) = (store.clone(), clock);
+                move |batch| record_sightings(store.clone(), clock.clone(), batch)
+            },
+            refuse_sightings,
+        );
+        let postbacks = batch::start(
+            writers,
+            {
+                let store = store.clone();
+                move |batch: Arc<Vec<Incoming>>| {
+                    let (store, metrics) = (store.clone(), metrics.clone());
+                    async move {
+                        metrics.postback_batches.measure(batch.len(), record_postbacks(store, batch)).await
+                    }
+                }
+            },
+            {
+                let aside = aside.clone();
+                move |batch| spool_postbacks(aside.clone(), batch)
+            },
+        );
+        let late = batch::start(
+            1,
+            {
+                let aside = aside.clone();
+                move |batch| record_late(store.clone(), aside.clone(), batch)
+            },
+            {
+                let aside = aside.clone();
+                move |batch| spool_late(aside.clone(), batch)
+            },
+        );
+        Self { clicks, capped_clicks, sightings, postbacks, late, aside }
     }
 
-    /// Records a click; returns when it is committed.
+    /// Records a click; returns when it is committed, or safe in the spool.
     pub async fn record_click(&self, click: Click) -> Result<()> {
-        submit(&self.clicks, click).await
+        let recorded = submit(&self.clicks, click).await;
+        if recorded.is_err() {
+            self.aside.losses.untracked_clicks.fetch_add(1, Ordering::Relaxed);
+        }
+        recorded
     }
 
     /// Records a click of a person on a campaign with caps; says whether the campaign takes it when it is committed.
+    /// While the database is away nobody can count: the campaign takes it, and it is safe in the spool.
     pub async fn record_capped_click(&self, click: CappedClick) -> Result<Admission> {
-        submit(&self.capped_clicks, click).await
+        let recorded = submit(&self.capped_clicks, click).await;
+        if recorded.is_err() {
+            self.aside.losses.untracked_clicks.fetch_add(1, Ordering::Relaxed);
+        }
+        recorded
     }
 
     /// Records an impression, or that there was no consent; returns when it is committed.
@@ -78,9 +144,18 @@ impl Ingest {
         submit(&self.sightings, sighting).await
     }
 
-    /// Records a postback; returns its answer when it is committed.
-    pub async fn record_postback(&self, incoming: Incoming) -> Result<Answer> {
-        submit(&self.postbacks, incoming).await
+    /// Records a postback; returns its answer when it is committed, or safe in the spool. As long as anything waits
+    /// there, one that may count waits too: behind its click, and behind those that came before it. So does one whose
+    /// set-up could not be looked up.
+    pub async fn record_postback(&self, received: Received, set_up: Result<SetUp>) -> Result<Answer> {
+        match set_up {
+            Ok(set_up) if !received.may_count() || self.aside.spool.is_empty() => {
+                submit(&self.postbacks, Incoming { received, set_up }).await
+            }
+            Ok(set_up) => submit(&self.late, (received, Some(set_up))).await?,
+            Err(Error::Unavailable(_)) => submit(&self.late, (received, None)).await?,
+            Err(error) => Err(error),
+        }
     }
 
     /// How many clicks and how many postbacks wait for a writer, now.
@@ -149,4 +224,39 @@ async fn record_sightings(store: Store, clock: Clock, batch: Arc<Vec<Sighting>>)
 
 async fn record_postbacks(store: Store, batch: Arc<Vec<Incoming>>) -> Result<Vec<Answer>> {
     db_write!(&store, |queries, conn| queries::record_postbacks::record(conn, &batch))
+}
+
+async fn spool_clicks(aside: Aside, batch: Arc<Vec<Click>>) -> Vec<Result<()>> {
+    aside.clicks(&batch).await
+}
+
+async fn spool_capped_clicks(aside: Aside, batch: Arc<Vec<CappedClick>>) -> Vec<Result<Admission>> {
+    let clicks: Vec<Click> = batch.iter().map(|capped| capped.click.clone()).collect();
+    let spooled = aside.clicks(&clicks).await.into_iter();
+    spooled.map(|outcome| outcome.map(|()| Admission::Admitted)).collect()
+}
+
+/// What was only seen cannot wait: it is not recorded.
+async fn refuse_sightings(batch: Arc<Vec<Sighting>>) -> Vec<Result<()>> {
+    batch.iter().map(|_| Err(Error::Unavailable("the database is away".into()))).collect()
+}
+
+async fn spool_postbacks(aside: Aside, batch: Arc<Vec<Incoming>>) -> Vec<Result<Answer>> {
+    aside.postbacks(batch.iter().map(|incoming| &incoming.received).collect()).await
+}
+
+/// Records postbacks that were to wait, if nothing waits any more before them: whoever drains and whoever appends take
+/// turns, so the spool does become empty under any load, and then stays so.
+async fn record_late(store: Store, aside: Aside, batch: Arc<Vec<Late>>) -> Result<Vec<Result<Answer>>> {
+    let _turn = aside.turn_or_patience().await;
+    let known = batch.iter().cloned().map(|(received, set_up)| Some(Incoming { received, set_up: set_up? }));
+    match known.collect::<Option<Vec<_>>>().filter(|_| aside.spool.is_empty()) {
+        Some(batch) => Ok(record_postbacks(store, Arc::new(batch)).await?.into_iter().map(Ok).collect()),
+        None => Ok(aside.postbacks(batch.iter().map(|(received, _)| received).collect()).await),
+    }
+}
+
+async fn spool_late(aside: Aside, batch: Arc<Vec<Late>>) -> Vec<Result<Result<Answer>>> {
+    let received = batch.iter().map(|(received, _)| received).collect();
+    aside.postbacks(received).await.into_iter().map(Ok).collect()
 }

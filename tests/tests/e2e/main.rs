@@ -4,6 +4,7 @@
 use std::path::Path;
 
 mod attribution;
+mod away_at_start;
 mod caps;
 mod click_cases;
 mod click_parameters;
@@ -19,6 +20,8 @@ mod limits;
 mod lists;
 mod macros;
 mod metrics;
+mod no_room;
+mod outages;
 mod overload;
 mod partner;
 mod postback_forms;
@@ -29,6 +32,7 @@ mod restarts;
 mod set_up;
 mod signatures;
 mod slow_clients;
+mod spool_damage;
 mod storms;
 mod tables;
 mod targeting;

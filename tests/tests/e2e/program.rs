@@ -91,9 +91,11 @@ async fn migrate_says_what_it_did() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_servers_may_start_on_an_empty_database_at_once() {
     let database = TestDatabase::create().await;
+    let spool = database.folder.path().join("another-spool.db").display().to_string();
+    let args = ["--spool", spool.as_str()];
     let (one, two) = tokio::join!(
         Process::serve(tallyback(), &database, &[]),
-        Process::serve(tallyback(), &database, &[])
+        Process::serve(tallyback(), &database, &args)
     );
     for server in [one, two] {
         assert!(
@@ -148,6 +150,9 @@ async fn a_wrong_setting_is_one_sentence_that_names_it() {
         ("TALLYBACK_GEO_DATABASE", "/nowhere/geo.mmdb"),
         ("TALLYBACK_METRICS", "9100"),
         ("TALLYBACK_METRICS", &used),
+        ("TALLYBACK_SPOOL", "/nowhere/spool.db"),
+        ("TALLYBACK_SPOOL_LIMIT", "1KiB"),
+        ("TALLYBACK_SPOOL_LIMIT", "256"),
         ("TALLYBACK_WORKERS", "0"),
         ("TALLYBACK_WORKERS", "many"),
         ("TALLYBACK_MASTER_KEY", "short"),

@@ -40,7 +40,7 @@ async fn a_polite_stop_fails_no_request_and_loses_nothing() {
     let mut visitors = JoinSet::new();
     for _ in 0..VISITORS {
         let (url, sdk, known, is_told) =
-            (acme.click_url(), acme.sdk_without_retries(), known.clone(), is_told.clone());
+            (acme.click_url(), acme.sdk_that_sends_once(), known.clone(), is_told.clone());
         visitors.spawn(async move {
             let http = client();
             loop {

@@ -19,9 +19,14 @@ pub async fn follow(
     tls: Arc<rustls::ClientConfig>,
     on_change: impl Fn(Option<PartnerId>),
 ) {
+    let mut told = String::new();
     loop {
         if let Err(error) = listen(&config, &tls, &on_change).await {
-            tracing::warn!(error = causes(&error), "no word of changes by other processes; trying again");
+            let error = causes(&error);
+            if error != told {
+                tracing::warn!(error, "no word of changes by other processes; trying again");
+                told = error;
+            }
         }
         on_change(None);
         tokio::time::sleep(RETRY_EVERY).await;

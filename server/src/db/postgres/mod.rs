@@ -1,6 +1,6 @@
 //! PostgreSQL: the connection through tokio-postgres and rustls, its pool, and the queries mounted against it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use diesel::{Connection, connection::SimpleConnection};
 use diesel_async::{AsyncPgConnection, async_connection_wrapper::AsyncConnectionWrapper};
@@ -8,7 +8,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use tokio::runtime::Handle;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::pool::Pool;
+use super::{gate::Gate, pool::Pool};
 use crate::error::{Error, Result, causes};
 
 mod bulk;
@@ -28,15 +28,18 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations/postgres
 const CONNECTIONS: usize = 10;
 /// What the REST API may use of them. Writers use four, jobs and the cache the rest.
 pub(in crate::db) const MANAGEMENT_CONNECTIONS: usize = 4;
-/// "Committed" means on disk, whatever the server's default is.
-const SET_UP: &str = "SET synchronous_commit = on; SET TIME ZONE 'UTC'";
+/// How long a first attempt to connect may take.
+const REACH_PATIENCE: Duration = Duration::from_secs(5);
+/// "Committed" means on disk, whatever the server's default is. Nobody waits for a lock longer than anybody waits for
+/// us: a transaction that hangs must not take one connection after the other.
+const SET_UP: &str = "SET synchronous_commit = on; SET TIME ZONE 'UTC'; SET lock_timeout = '10s'";
 /// Names the lock under which one process at a time changes the tables; any constant of our own will do.
 const MIGRATION_LOCK: i64 = 0x7461_6c6c_7962_6163;
 
 /// The pool. Must be called on the runtime that will drive the connections.
-pub fn pool(config: tokio_postgres::Config, tls: Arc<rustls::ClientConfig>) -> Pool<Conn> {
+pub fn pool(config: tokio_postgres::Config, tls: Arc<rustls::ClientConfig>, gate: Gate) -> Pool<Conn> {
     let home = Handle::current();
-    Pool::new(CONNECTIONS, is_sound, move || {
+    Pool::new(CONNECTIONS, gate, is_sound, move || {
         let _entered = home.enter();
         let mut conn = home.block_on(connect(&config, &tls)).map_err(unavailable)?;
         conn.batch_execute(SET_UP).map_err(unavailable)?;
@@ -52,6 +55,37 @@ async fn connect(
     let (client, connection) =
         config.connect(tls).await.map_err(|error| diesel::ConnectionError::BadConnection(causes(&error)))?;
     Ok(Conn::from(AsyncPgConnection::try_from_client_and_connection(client, connection).await?))
+}
+
+/// Why a server is not reached.
+pub enum Unreachable {
+    /// It is away: trying again makes sense.
+    Away(String),
+    /// It is there and does not let us in: a setting is wrong.
+    Refused(String),
+}
+
+/// Connects once, to find out whether the settings can be right.
+pub async fn reach(
+    config: &tokio_postgres::Config,
+    tls: &Arc<rustls::ClientConfig>,
+) -> Result<(), Unreachable> {
+    let tls = MakeRustlsConnect::new(rustls::ClientConfig::clone(tls));
+    match tokio::time::timeout(REACH_PATIENCE, config.connect(tls)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) if is_refusal(&error) => Err(Unreachable::Refused(causes(&error))),
+        Ok(Err(error)) => Err(Unreachable::Away(causes(&error))),
+        Err(_) => Err(Unreachable::Away("it does not answer".into())),
+    }
+}
+
+/// Whether name, password, database or certificate are wrong, rather than the server away.
+fn is_refusal(error: &tokio_postgres::Error) -> bool {
+    let code = error.code().map(|code| code.code());
+    let is_ours = |code: &str| code.starts_with("28") || matches!(code, "3D000" | "42501");
+    let text = causes(error);
+    let words = ["invalid peer certificate", "password missing", "server does not support TLS"];
+    code.is_some_and(is_ours) || words.iter().any(|words| text.contains(words))
 }
 
 fn unavailable(error: impl std::fmt::Display) -> Error {
@@ -90,8 +124,8 @@ fn start_of_hour(column: &str) -> String {
 
 /// Applies the migrations that are missing; several processes at once wait for each other.
 pub fn migrate(conn: &mut Conn) -> Result<Vec<String>> {
-    conn.batch_execute(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})"))?;
+    conn.batch_execute(&format!("SET lock_timeout = 0; SELECT pg_advisory_lock({MIGRATION_LOCK})"))?;
     let applied = super::run_migrations(conn, MIGRATIONS);
-    conn.batch_execute(&format!("SELECT pg_advisory_unlock({MIGRATION_LOCK})"))?;
+    conn.batch_execute(&format!("SELECT pg_advisory_unlock({MIGRATION_LOCK}); {SET_UP}"))?;
     applied
 }

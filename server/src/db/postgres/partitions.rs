@@ -19,7 +19,8 @@ const MONTHS_AHEAD: usize = 2;
 /// wait for each other.
 pub fn ensure(conn: &mut Conn, now: Timestamp) -> Result<()> {
     transaction(conn, |conn| {
-        lift(conn.batch_execute(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")))?;
+        let wait = "SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock";
+        lift(conn.batch_execute(&format!("{wait}({MIGRATION_LOCK})")))?;
         make_missing(conn, now)
     })
 }

@@ -22,6 +22,7 @@ pub mod record_capped_clicks;
 pub mod record_clicks;
 pub mod record_postbacks;
 pub mod record_sightings;
+pub mod replay;
 pub mod reports;
 mod resource;
 pub mod settle_holds;

@@ -76,8 +76,8 @@ pub struct Recovery {
     pub kept: u64,
     /// Entries that are there and do not fit their checksum. They are in the table `quarantine`.
     pub damaged: u64,
-    /// Entries that are known to be missing. A journal that was cut exactly at the end of a transaction, or a file
-    /// that was deleted, shows nothing; the journal holds something alone only when the disk was full.
+    /// Entries that are known to be missing. A journal that was cut exactly at the end of a transaction shows nothing;
+    /// it holds something alone only when the disk was full. Of a file that was deleted the lock file still tells.
     pub lost: u64,
     /// Where the damaged file is (with `-wal` and `-shm` beside it), or what is left of it.
     pub set_aside: Option<PathBuf>,
@@ -127,7 +127,8 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::InUse`], and [`SpoolError::Storage`] where the folder cannot be written or the disk fails.
     pub fn open(path: impl AsRef<Path>, limit_bytes: u64, now: Timestamp) -> Result<(Self, Recovery)> {
-        let (store, recovery) = Store::open(path.as_ref(), limit_bytes, now)?;
+        let (mut store, recovery) = Store::open(path.as_ref(), limit_bytes, now)?;
+        store.tell_depth();
         let depth = Mutex::new(store.depth());
         Ok((Self(Arc::new(Shared { store: Mutex::new(store), depth })), recovery))
     }
@@ -163,6 +164,18 @@ impl Spool {
         self.run(move |store| store.recover(now)).await
     }
 
+    /// Closes the file and lets others have it; nothing can be done with it here any more.
+    pub async fn close(&self) {
+        let shared = self.0.clone();
+        let closed = tokio::task::spawn_blocking(move || lock(&shared.store).close()).await;
+        closed.unwrap_or_default();
+    }
+
+    /// How many entries wait in a file, as whoever had it open last has said. Opens nothing.
+    pub fn waiting_in(path: &Path) -> Option<u64> {
+        store::told(path)
+    }
+
     /// How much waits. Never touches the disk.
     pub fn depth(&self) -> Depth {
         *lock(&self.0.depth)
@@ -183,6 +196,7 @@ impl Spool {
             let mut store = lock(&shared.store);
             let outcome = operation(&mut store);
             *lock(&shared.depth) = store.depth();
+            store.tell_depth();
             outcome
         };
         let ended = tokio::task::spawn_blocking(run).await;

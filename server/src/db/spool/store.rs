@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, TryLockError},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -16,13 +17,16 @@ use crate::domain::time::Timestamp;
 /// An empty file that is larger is made small again.
 const EMPTY_FILE_BYTES: u64 = 1024 * 1024;
 
+/// What the name of the lock file ends with.
+const LOCK: &str = ".lock";
+
 /// The file and what is known about it.
 pub(super) struct Store {
     path: PathBuf,
     limit_bytes: u64,
-    /// Keeps other processes away as long as it is open, also while the file is being replaced.
-    _lock: fs::File,
-    /// None only where making a fresh one failed.
+    /// Keeps other processes away as long as it is open, also while the file is being replaced. None once closed.
+    lock: Option<fs::File>,
+    /// None only where making a fresh one failed, and once closed.
     file: Option<File>,
     depth: Depth,
     /// The last number that was given.
@@ -34,10 +38,15 @@ pub(super) struct Store {
 impl Store {
     /// Opens the file; see [`super::Spool::open`].
     pub(super) fn open(path: &Path, limit_bytes: u64, now: Timestamp) -> Result<(Self, Recovery)> {
-        let _lock = lock(path)?;
+        let (lock, told) = (Some(lock(path)?), told(path));
+        let is_gone = !path.exists();
         let (path, depth) = (path.to_owned(), Depth::default());
-        let mut store = Self { path, limit_bytes, _lock, file: None, depth, last: 0, taken: 0 };
-        let recovery = store.recover(now)?;
+        let mut store = Self { path, limit_bytes, lock, file: None, depth, last: 0, taken: 0 };
+        let mut recovery = store.recover(now)?;
+        if is_gone {
+            let found = recovery.kept + recovery.damaged;
+            recovery.lost = told.unwrap_or_default().saturating_sub(found).max(recovery.lost);
+        }
         Ok((store, recovery))
     }
 
@@ -53,6 +62,20 @@ impl Store {
     /// How much waits.
     pub(super) fn depth(&self) -> Depth {
         self.depth
+    }
+
+    /// Writes into the lock file how many entries wait, for whoever looks from outside: the file itself is ours alone.
+    /// It is a hint, for which nothing waits and nothing fails.
+    pub(super) fn tell_depth(&mut self) {
+        if let Some(lock) = &self.lock {
+            drop(lock.write_all_at(format!("{:<20}\n", self.depth.entries).as_bytes(), 0));
+        }
+    }
+
+    /// Closes the file and lets others have it.
+    pub(super) fn close(&mut self) {
+        self.file = None;
+        self.lock = None;
     }
 
     /// Appends all entries, or none.
@@ -163,6 +186,9 @@ impl Store {
     }
 
     fn file(&mut self) -> Result<&mut File> {
+        if self.lock.is_none() {
+            return Err(SpoolError::Storage("it is closed".into()));
+        }
         let file = match self.file.take() {
             Some(file) => file,
             None => recovery::open_or_make(&self.path, self.last)?,
@@ -195,13 +221,18 @@ impl Depth {
     }
 }
 
+/// How many entries wait in a file, as its lock file says. None where it says nothing.
+pub(super) fn told(path: &Path) -> Option<u64> {
+    fs::read_to_string(recovery::beside(path, LOCK)).ok()?.trim().parse().ok()
+}
+
 fn lock(path: &Path) -> Result<fs::File> {
     let storage = |error: std::io::Error| {
         SpoolError::Storage(format!("cannot open {} and its lock: {error}", path.display()))
     };
-    let path = recovery::beside(path, ".lock");
+    let path = recovery::beside(path, LOCK);
     crate::db::sqlite::make_private(&path).map_err(storage)?;
-    let lock = fs::File::open(&path).map_err(storage)?;
+    let lock = fs::OpenOptions::new().write(true).open(&path).map_err(storage)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(SpoolError::InUse),

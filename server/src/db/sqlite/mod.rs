@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use diesel::{Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnection};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
-use super::pool::Pool;
+use super::{gate::Gate, pool::Pool};
 use crate::error::{Error, Result};
 
 mod bulk;
@@ -31,13 +31,13 @@ const LONGEST_LOG: i64 = 16_384;
 
 /// The pool of one that writes. It keeps the pages in memory (KiB) that a postback's look-ups and keys go through, and
 /// leaves checkpoints to a connection of their own: in the middle of its commits they would keep everybody waiting.
-pub fn writer(path: PathBuf) -> Pool<Conn> {
-    pool(path, 1, "PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 0")
+pub fn writer(path: PathBuf, gate: Gate) -> Pool<Conn> {
+    pool(path, 1, gate, "PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 0")
 }
 
 /// The pool of one that carries the write-ahead log over into the database.
-pub fn checkpointer(path: PathBuf) -> Pool<Conn> {
-    pool(path, 1, "")
+pub fn checkpointer(path: PathBuf, gate: Gate) -> Pool<Conn> {
+    pool(path, 1, gate, "")
 }
 
 #[derive(diesel::QueryableByName)]
@@ -56,12 +56,12 @@ pub fn checkpoint(conn: &mut Conn) -> Result<()> {
 }
 
 /// The pool that reads.
-pub fn readers(path: PathBuf) -> Pool<Conn> {
-    pool(path, READERS, "")
+pub fn readers(path: PathBuf, gate: Gate) -> Pool<Conn> {
+    pool(path, READERS, gate, "")
 }
 
-fn pool(path: PathBuf, size: usize, further: &'static str) -> Pool<Conn> {
-    Pool::new(size, |_| true, move || open(&path, further))
+fn pool(path: PathBuf, size: usize, gate: Gate, further: &'static str) -> Pool<Conn> {
+    Pool::new(size, gate, |_| true, move || open(&path, further))
 }
 
 fn open(path: &std::path::Path, further: &str) -> Result<Conn> {

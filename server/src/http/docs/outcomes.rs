@@ -65,14 +65,16 @@ fn again(retry: Retry) -> &'static str {
 /// Who has to act.
 fn who(code: Code) -> &'static str {
     match code {
-        Code::Accepted | Code::AcceptedOnHold | Code::Validated | Code::Duplicate => "nobody",
+        Code::Accepted | Code::AcceptedOnHold | Code::AcceptedSpooled | Code::Validated | Code::Duplicate => {
+            "nobody"
+        }
         Code::AcceptedPending | Code::GoalInactive => "the partner",
         Code::ScopeMissing => "the sender, or the partner",
         Code::HttpsRequired => "the sender, or the operator",
         Code::GoalMismatch | Code::ClickExpired | Code::ReportingDelayExceeded => {
             "the sender, or the partner"
         }
-        Code::Unavailable | Code::Internal => "the operator",
+        Code::Unavailable | Code::StorageFull | Code::Internal => "the operator",
         _ => "the sender",
     }
 }

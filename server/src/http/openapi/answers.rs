@@ -50,6 +50,7 @@ fn answer(code: Code) -> Answer {
         Code::Accepted => counted(code, ConversionStatus::Approved, None, &[]),
         Code::AcceptedPending => counted(code, ConversionStatus::Pending, None, &[flag::GOAL_NEEDS_APPROVAL]),
         Code::AcceptedOnHold => counted(code, ConversionStatus::OnHold, Some("2026-12-22T10:00:00Z"), &[]),
+        Code::AcceptedSpooled => Answer::spooled(PostbackId::from_bytes([0; 16])),
         Code::Validated => counted(Code::Accepted, ConversionStatus::Approved, None, &[]).validated(),
         Code::Duplicate => Answer::again(&previous()),
         _ => Answer::refused(refusals::postback(code)),

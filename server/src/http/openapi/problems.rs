@@ -42,6 +42,7 @@ const REPORT: &[Code] = &[
     Code::Accepted,
     Code::AcceptedPending,
     Code::AcceptedOnHold,
+    Code::AcceptedSpooled,
     Code::Validated,
     Code::Duplicate,
     Code::DuplicateConflict,
@@ -75,6 +76,7 @@ const REPORT: &[Code] = &[
     Code::UriTooLong,
     Code::HeadersTooLarge,
     Code::Unavailable,
+    Code::StorageFull,
     Code::Internal,
 ];
 

@@ -21,7 +21,8 @@ use crate::{
 };
 
 /// Records a click and redirects to the landing page, with the click id in its URL. The click is stored before the
-/// visitor moves on. Parameters that mean nothing here are ignored; values are cut to 500 bytes, never refused.
+/// visitor moves on; while the database is away, in a file of the server's own. Should neither have room, the visitor is
+/// redirected without a click id. Parameters that mean nothing here are ignored; values are cut to 500 bytes, never refused.
 /// While link, campaign or advertiser are paused or over, the click is recorded as `invalid` and goes to the fallback
 /// of the link, then of the campaign, then of the advertiser; and so it is when the visitor is not among those whom the
 /// campaign is for, or when its cap is reached. Where the link asks for consent and there is none, the visitor is
@@ -33,7 +34,7 @@ use crate::{
         (status = 302, description = "To the landing page, or to the fallback of what is out of use. No body; not to be cached.", headers(("location" = String, description = "The page, with the click id, unless there is no consent."))),
         (status = 404, description = "There is no such link, or it is archived. A neutral page; nothing is recorded.", body = String, content_type = "text/html", example = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Not found</title><h1>Not found</h1><p>There is nothing at this address."),
         (status = 410, description = "The link is out of use and has no fallback. A neutral page; the click is recorded as `invalid`.", body = String, content_type = "text/html", example = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>No longer available</title><h1>No longer available</h1><p>This offer is not available."),
-        (status = 503, description = "The click cannot be recorded right now. A neutral page.", body = String, content_type = "text/html", headers(("retry-after" = i64, description = "When to try again, in seconds.")), example = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Please try again</title><h1>Please try again</h1><p>This will only take a moment.")),
+        (status = 503, description = "The link is not known, and cannot be looked up right now. A neutral page.", body = String, content_type = "text/html", headers(("retry-after" = i64, description = "When to try again, in seconds.")), example = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Please try again</title><h1>Please try again</h1><p>This will only take a moment.")),
     extensions(("x-codes" = json!(["api_key_missing", "api_key_invalid", "https_required", "not_found", "unavailable", "internal"]))))]
 #[get("/c/{link}")]
 pub async fn follow_link(request: HttpRequest, link: Path<String>, state: Data<State>) -> HttpResponse {
@@ -43,7 +44,10 @@ pub async fn follow_link(request: HttpRequest, link: Path<String>, state: Data<S
         return preview.unwrap_or_else(|error| error.error_response());
     }
     let followed = match known_link(&state, &link).await {
-        Ok(Some(known)) => follow(&request, &known, parameters, &state).await,
+        Ok(Some(known)) => match follow(&request, &known, parameters, &state).await {
+            Err(error) => untracked(&request, &known, &state, &error).await,
+            followed => followed,
+        },
         Ok(None) => return not_found(&state),
         Err(error) => Err(error),
     };
@@ -76,6 +80,20 @@ async fn follow(
 ) -> Result<Followed> {
     let hints = Hints::of(request, state);
     Visit::prepare(state, known, Touch::Click, hints, parameters).await?.follow(state).await
+}
+
+/// The way on for a visitor whose click found no place anywhere: without a click id, which would belong to no click.
+async fn untracked(
+    request: &HttpRequest,
+    known: &KnownRoute,
+    state: &State,
+    error: &Error,
+) -> Result<Followed> {
+    state.counters.untracked();
+    tracing::debug!(%error, "a click could not be recorded");
+    let parameters = ClickParameters::parse(request.query_string());
+    let visit = Visit::prepare(state, known, Touch::Click, Hints::of(request, state), parameters);
+    Ok(visit.await?.unfollowed())
 }
 
 /// What a click would come to.

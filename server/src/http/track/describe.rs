@@ -13,7 +13,7 @@ use crate::{
         time::Timestamp,
         visitor::{classify, language, referrer_host},
     },
-    error::Result,
+    error::{Error, Result},
     http::State,
 };
 
@@ -21,19 +21,33 @@ use crate::{
 pub struct Traffic {
     publisher: Option<PublisherId>,
     creative: Option<CreativeId>,
+    /// Names that cannot be looked up while the database is away.
+    unresolved: Vec<(&'static str, String)>,
 }
 
 /// What the link leaves open, the URL may say; a name that is not the partner's says nothing.
 pub async fn traffic(state: &State, route: &Route, parameters: &mut ClickParameters) -> Result<Traffic> {
     let (publisher, creative) = (parameters.take("publisher_id"), parameters.take("creative_id"));
-    let mut traffic = Traffic { publisher: route.link.publisher_id, creative: route.link.creative_id };
-    if let (None, Some(Ok(name))) = (traffic.publisher, publisher.as_deref().map(Reference::parse)) {
-        traffic.publisher = state.cache.publisher(route.scope, name).await?;
+    let (own_publisher, own_creative) = (route.link.publisher_id, route.link.creative_id);
+    let mut traffic = Traffic { publisher: own_publisher, creative: own_creative, unresolved: Vec::new() };
+    if let (None, Some(text)) = (traffic.publisher, publisher)
+        && let Ok(name) = Reference::parse(&text)
+    {
+        match state.cache.publisher(route.scope, name).await {
+            Err(Error::Unavailable(_)) => traffic.unresolved.push(("publisher_id", text)),
+            found => traffic.publisher = found?,
+        }
     }
-    if let (None, Some(Ok(name))) = (traffic.creative, creative.as_deref().map(Reference::parse)) {
-        let found = state.cache.creative(route.scope, name).await?;
-        let own = found.filter(|creative| creative.1 == route.link.advertiser_id);
-        traffic.creative = own.map(|creative| creative.0);
+    if let (None, Some(text)) = (traffic.creative, creative)
+        && let Ok(name) = Reference::parse(&text)
+    {
+        match state.cache.creative(route.scope, name).await {
+            Err(Error::Unavailable(_)) => traffic.unresolved.push(("creative_id", text)),
+            found => {
+                let own = found?.filter(|creative| creative.1 == route.link.advertiser_id);
+                traffic.creative = own.map(|creative| creative.0);
+            }
+        }
     }
     Ok(traffic)
 }
@@ -43,6 +57,8 @@ pub fn click(state: &State, route: &Route, traffic: Traffic, hints: Hints<'_>, n
     let number = LinkNumber(u32::try_from(route.link.number).unwrap_or_default());
     let agent = user_agents::read(hints.user_agent);
     let visitor = agent.visitor.clone();
+    let flags = traffic.unresolved.iter().map(|(name, _)| format!("unresolved:{name}")).collect();
+    let unresolved = traffic.unresolved.into_iter().map(|(name, text)| (name.to_owned(), text.into()));
     let location = hints.address.map(|address| state.geo.locate(address)).unwrap_or_default();
     Click {
         partner_id: route.scope.id(),
@@ -55,11 +71,11 @@ pub fn click(state: &State, route: &Route, traffic: Traffic, hints: Hints<'_>, n
         clicked_at: now,
         class: classify(agent.is_bot, hints.purpose),
         reason: None,
-        flags: Json(Vec::new()),
+        flags: Json(flags),
         site: None,
         source_id: None,
         ext_click_id: None,
-        parameters: Json(Map::new()),
+        parameters: Json(unresolved.collect::<Map<_, _>>()),
         ip: hints.address.and_then(|address| route.partner.ip_storage.apply(address)),
         country: location.country,
         region: location.region,

@@ -16,7 +16,7 @@ use super::{
     masked,
 };
 use crate::{
-    db::received::{Incoming, Received},
+    db::received::Received,
     domain::{
         answer::Answer,
         attribution::KeyPowers,
@@ -113,7 +113,7 @@ async fn receive(state: &State, claim: Claim<'_>, form: Form, content: &[u8]) ->
         Ok(powers) => (parameters.clone().and_then(|p| Report::parse(&p, form, now)), powers),
         Err(refusal) => (Err(refusal), KeyPowers::default()),
     };
-    let report = report.map_err(|refusal| pointing(refusal, form));
+    let report = report.map_err(|refusal| refusal.pointing_into(form));
     let is_stranger = report.as_ref().is_err_and(|refusal| refusal.code.status() == 401);
     let click = report.as_ref().ok().and_then(|report| report.click_id.as_deref());
     let named = click.map(|text| key.click_ids.read(text));
@@ -136,15 +136,10 @@ async fn receive(state: &State, claim: Claim<'_>, form: Form, content: &[u8]) ->
         touch: named.and_then(Result::ok).map_or(Touch::Click, |(touch, _)| touch),
         report,
     };
-    let mut set_up = state.cache.set_up_for(&received).await?;
-    set_up.advertiser = set_up.advertiser.map_err(|refusal| pointing(refusal, form));
-    let answer = state.ingest.record_postback(Incoming { received, set_up }).await?;
+    let set_up = state.cache.set_up_for(&received).await;
+    let answer = state.ingest.record_postback(received, set_up).await?;
     // The line of the log exists for the key's owner; who cannot sign does not learn that the key does.
     Ok(if is_stranger { Answer { postback_id: None, ..answer } } else { answer })
-}
-
-fn pointing(refusal: Refusal, form: Form) -> Refusal {
-    if form == Form::Json { refusal.with_json_pointers() } else { refusal }
 }
 
 fn parse(form: Form, content: &[u8]) -> Result<Parameters, Refusal> {
@@ -160,7 +155,7 @@ fn parse(form: Form, content: &[u8]) -> Result<Parameters, Refusal> {
 fn failed(error: Error) -> Answer {
     match error {
         Error::Refused(refusal) => Answer::refused(*refusal),
-        Error::Unavailable(why) => {
+        Error::Unavailable(why) | Error::Contended(why) => {
             tracing::error!(why, "a postback could not be recorded");
             Answer::refused(Refusal::of(Code::Unavailable))
         }

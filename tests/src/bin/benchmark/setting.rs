@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tallyback_tests::{Acme, Process, TestDatabase, run};
+use tallyback_tests::{Acme, Process, TestDatabase, client, run};
 
 use crate::{bare::Bare, machine::Processes, visitors};
 
@@ -52,15 +52,22 @@ impl Setting {
         count.try_into().expect("a count")
     }
 
-    /// Waits until nothing is left to do from the last load: all totals are folded.
+    /// Waits until nothing is left to do from the last load: nothing waits in the spool, all totals are folded.
     pub async fn settle(&self) {
         for _ in 0..MOST_WAITS {
-            if self.count("total_deltas").await == 0 {
+            if self.spooled().await == 0 && self.count("total_deltas").await == 0 {
                 return;
             }
             tokio::time::sleep(std::time::Duration::from_millis(250)).await;
         }
-        panic!("the totals are not folded");
+        panic!("{} entries wait in the spool, or the totals are not folded", self.spooled().await);
+    }
+
+    /// How many clicks and postbacks wait for the database.
+    async fn spooled(&self) -> u64 {
+        let asked = client().get(format!("{}/readyz", self.server.base_url)).send().await.unwrap();
+        let health: Value = asked.json().await.unwrap();
+        health["spooled"].as_u64().unwrap_or_default()
     }
 
     /// Stops the server as an operator would, and says whether the totals are what the rows add up to.
