@@ -23,7 +23,7 @@ use crate::{
     error::Error,
     geo::Geo,
     http::{
-        State,
+        Counters, State,
         door::Door,
         metrics::{Sources, serve as serve_metrics},
         server::{Listeners, serve},
@@ -131,12 +131,19 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
     let ingest = Ingest::start(store.clone(), clock.clone(), aside, metrics.clone());
     let metrics_address = local_address(&told)?;
     let door = Arc::new(Door::new(config.limits, metrics.clone()));
-    let sources = Sources { metrics: metrics.clone(), ingest: ingest.clone(), door: door.clone() };
+    let counters: Arc<Counters> = Arc::default();
+    let sources = Sources {
+        metrics: metrics.clone(),
+        ingest: ingest.clone(),
+        door: door.clone(),
+        counters: counters.clone(),
+        spool: spool.clone(),
+    };
     let told = told.map(|listener| serve_metrics(listener, sources)).transpose()?;
     let state = State {
         is_stopping: is_stopping.clone(),
         cache,
-        counters: Arc::default(),
+        counters,
         store: store.clone().for_management(),
         whole_store: store.clone(),
         door,

@@ -63,10 +63,13 @@ pub struct Metrics {
     requests: [[AtomicU64; STATUSES]; Purpose::ALL.len()],
     shed: [AtomicU64; Purpose::ALL.len()],
     clicks: [AtomicU64; ClickClass::ALL.len()],
+    impressions: [AtomicU64; ClickClass::ALL.len()],
     postbacks: [AtomicU64; Code::ALL.len()],
     connections: AtomicI64,
     /// Batches of clicks.
     pub click_batches: Batches,
+    /// Batches of impressions, and of visits without consent.
+    pub impression_batches: Batches,
     /// Batches of postbacks.
     pub postback_batches: Batches,
 }
@@ -77,9 +80,11 @@ impl Default for Metrics {
             requests: array::from_fn(|_| zeros()),
             shed: zeros(),
             clicks: zeros(),
+            impressions: zeros(),
             postbacks: zeros(),
             connections: AtomicI64::new(0),
             click_batches: Batches::default(),
+            impression_batches: Batches::default(),
             postback_batches: Batches::default(),
         }
     }
@@ -107,6 +112,11 @@ impl Metrics {
     /// A click is stored.
     pub fn count_click(&self, class: ClickClass) {
         self.clicks[class as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An impression is stored.
+    pub fn count_impression(&self, class: ClickClass) {
+        self.impressions[class as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// A postback was answered.

@@ -117,6 +117,9 @@ impl ClickParameters {
 }
 
 fn decode(text: &str) -> String {
+    if text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'+' | b'%')) {
+        return text.to_owned();
+    }
     let spaced = text.replace('+', " ");
     without_controls(&percent_decode_str(&spaced).decode_utf8_lossy())
 }

@@ -8,8 +8,9 @@ use actix_web::{
     web::{self, Data},
 };
 
-use super::door::Door;
+use super::{Counters, door::Door};
 use crate::{
+    db::spool::Spool,
     error::Error,
     ingest::Ingest,
     metrics::{MEDIA_TYPE, Metrics, Now},
@@ -23,6 +24,10 @@ pub struct Sources {
     pub ingest: Ingest,
     /// Who is in.
     pub door: Arc<Door>,
+    /// Of which visits nothing is kept.
+    pub counters: Arc<Counters>,
+    /// Where clicks and postbacks wait for the database.
+    pub spool: Spool,
 }
 
 /// Serves the metrics, and nothing else, until it is dropped.
@@ -33,7 +38,13 @@ pub fn serve(listener: TcpListener, sources: Sources) -> std::io::Result<Server>
 }
 
 async fn tell(sources: Data<Sources>) -> HttpResponse {
-    let now = Now { waiting: sources.ingest.waiting(), in_flight: sources.door.in_flight() };
+    let counters = &sources.counters;
+    let now = Now {
+        waiting: sources.ingest.waiting(),
+        in_flight: sources.door.in_flight(),
+        unrecorded: [counters.unknown_links(), counters.consent_refusals(), counters.untracked_visits()],
+        spooled: usize::try_from(sources.spool.depth().entries).unwrap_or(usize::MAX),
+    };
     match sources.metrics.text(now) {
         Ok(text) => HttpResponse::Ok().content_type(MEDIA_TYPE).body(text),
         Err(error) => Error::Internal(error.to_string()).error_response(),

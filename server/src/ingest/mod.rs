@@ -85,8 +85,8 @@ impl Ingest {
         let sightings = batch::start(
             writers,
             {
-                let (store, clock) = (store.clone(), clock);
-                move |batch| record_sightings(store.clone(), clock.clone(), batch)
+                let (store, metrics) = (store.clone(), metrics.clone());
+                move |batch| measured_sightings(metrics.clone(), store.clone(), clock.clone(), batch)
             },
             refuse_sightings,
         );
@@ -158,10 +158,14 @@ impl Ingest {
         }
     }
 
-    /// How many clicks and how many postbacks wait for a writer, now.
-    pub fn waiting(&self) -> [usize; 2] {
+    /// How many clicks, impressions and postbacks wait for a writer, now.
+    pub fn waiting(&self) -> [usize; 3] {
         let capped = QUEUE - self.capped_clicks.capacity();
-        [QUEUE - self.clicks.capacity() + capped, QUEUE - self.postbacks.capacity()]
+        [
+            QUEUE - self.clicks.capacity() + capped,
+            QUEUE - self.sightings.capacity(),
+            QUEUE - self.postbacks.capacity(),
+        ]
     }
 }
 
@@ -196,6 +200,22 @@ async fn measured_capped_clicks(
         metrics.count_click(if is_admitted { capped.click.class } else { ClickClass::Invalid });
     }
     Ok(admissions)
+}
+
+async fn measured_sightings(
+    metrics: Arc<Metrics>,
+    store: Store,
+    clock: Clock,
+    batch: Arc<Vec<Sighting>>,
+) -> Result<Vec<()>> {
+    let commit = record_sightings(store, clock, batch.clone());
+    let recorded = metrics.impression_batches.measure(batch.len(), commit).await?;
+    for sighting in batch.iter() {
+        if let Sighting::Impression(impression) = sighting {
+            metrics.count_impression(impression.class);
+        }
+    }
+    Ok(recorded)
 }
 
 async fn record_clicks(store: Store, clock: Clock, batch: Arc<Vec<Click>>) -> Result<Vec<()>> {

@@ -25,10 +25,14 @@ pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; chars
 /// How many there are at this moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
-    /// Clicks and postbacks that wait for a writer.
-    pub waiting: [usize; 2],
+    /// Clicks, impressions and postbacks that wait for a writer.
+    pub waiting: [usize; 3],
     /// Clicks, postbacks and other requests that are under way.
     pub in_flight: [usize; 3],
+    /// Visits of which nothing is kept: to unknown links, without consent, and those that could not be recorded.
+    pub unrecorded: [u64; 3],
+    /// What waits in the spool.
+    pub spooled: usize,
 }
 
 impl Metrics {
@@ -59,13 +63,23 @@ impl Collector for Scrape {
             metrics.requests(),
         )?;
         counter(to, "tallyback_requests_shed", "Requests turned away with 503 at the door", metrics.shed())?;
-        counter(to, "tallyback_clicks", "Clicks stored, by class", metrics.clicks())?;
+        counter(to, "tallyback_clicks", "Clicks stored, by class", by_class(&metrics.clicks))?;
+        counter(to, "tallyback_impressions", "Impressions stored, by class", by_class(&metrics.impressions))?;
+        let Now { waiting, in_flight, unrecorded, spooled } = self.now;
+        let reasons = ["unknown_link", "no_consent", "untracked"].map(|reason| [("reason", reason)]);
+        counter(to, "tallyback_unrecorded_visits", "Visits that left no row", zip(reasons, unrecorded))?;
         counter(to, "tallyback_postbacks", "Postbacks answered, by code", metrics.postbacks())?;
-        let Now { waiting, in_flight } = self.now;
-        let kinds = ["click", "postback", "other"].map(|kind| [("kind", kind)]);
-        gauge(to, "tallyback_queue_requests", "Requests that wait for a writer", zip(kinds, waiting))?;
-        gauge(to, "tallyback_in_flight_requests", "Requests under way", zip(kinds, in_flight))?;
-        let batches = [("click", &metrics.click_batches), ("postback", &metrics.postback_batches)];
+        let kinds = |kinds: [&'static str; 3]| kinds.map(|kind| [("kind", kind)]);
+        let (written, let_in) =
+            (kinds(["click", "impression", "postback"]), kinds(["click", "postback", "other"]));
+        gauge(to, "tallyback_queue_requests", "Requests that wait for a writer", zip(written, waiting))?;
+        gauge(to, "tallyback_in_flight_requests", "Requests under way", zip(let_in, in_flight))?;
+        single(to, "tallyback_spool_entries", "Clicks and postbacks that wait for the database", spooled)?;
+        let batches = [
+            ("click", &metrics.click_batches),
+            ("impression", &metrics.impression_batches),
+            ("postback", &metrics.postback_batches),
+        ];
         histogram(to, "tallyback_batch_requests", "Requests committed together", batches, |b| &b.size)?;
         histogram(to, "tallyback_commit_seconds", "Time to commit a batch", batches, |b| &b.seconds)?;
         let connections = usize::try_from(metrics.connections.load(Ordering::Relaxed)).unwrap_or_default();
@@ -94,16 +108,14 @@ impl Metrics {
         sheddable.map(|purpose| ([("purpose", purpose.as_str())], value(&self.shed[purpose as usize])))
     }
 
-    fn clicks(&self) -> impl Iterator<Item = ([(&'static str, &'static str); 1], u64)> {
-        ClickClass::ALL
-            .iter()
-            .map(|class| ([("class", class.as_str())], value(&self.clicks[*class as usize])))
-    }
-
     fn postbacks(&self) -> impl Iterator<Item = ([(&'static str, &'static str); 1], u64)> {
         let counts = Code::ALL.iter().map(|code| (code.as_str(), value(&self.postbacks[*code as usize])));
         counts.filter(|(_, count)| *count > 0).map(|(code, count)| ([("code", code)], count))
     }
+}
+
+fn by_class(cells: &[AtomicU64]) -> impl Iterator<Item = ([(&'static str, &'static str); 1], u64)> {
+    ClickClass::ALL.iter().zip(cells).map(|(class, cell)| ([("class", class.as_str())], value(cell)))
 }
 
 fn value(cell: &AtomicU64) -> u64 {
@@ -142,7 +154,7 @@ fn histogram(
     encoder: &mut DescriptorEncoder,
     name: &str,
     help: &str,
-    batches: [(&str, &Batches); 2],
+    batches: [(&str, &Batches); 3],
     of: fn(&Batches) -> &prometheus_client::metrics::histogram::Histogram,
 ) -> Result<(), Error> {
     let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;

@@ -16,6 +16,8 @@ async fn what_was_done_is_told_in_figures() {
     for agent in [BROWSER, "Googlebot/2.1", "Slackbot-LinkExpanding 1.0"] {
         client().get(acme.click_url()).header(USER_AGENT, agent).send().await.unwrap();
     }
+    let (_, code) = acme.link["click_url"].as_str().unwrap().rsplit_once('/').unwrap();
+    client().get(format!("{}/i/{code}", app.base_url)).send().await.unwrap();
     assert_eq!(visit(&format!("{}/c/0000000", app.base_url)).await.status, 404);
     acme.sdk().record(&Acme::sale(&click_id, "A-1")).await.unwrap();
     acme.sdk().record(&Acme::sale(&click_id, "A-1")).await.unwrap();
@@ -27,10 +29,17 @@ async fn what_was_done_is_told_in_figures() {
         ("tallyback_clicks_total{class=\"human\"}", 2.0),
         ("tallyback_clicks_total{class=\"bot\"}", 2.0),
         ("tallyback_clicks_total{class=\"prefetch\"}", 0.0),
+        ("tallyback_impressions_total{class=\"human\"}", 1.0),
+        ("tallyback_unrecorded_visits_total{reason=\"unknown_link\"}", 1.0),
+        ("tallyback_unrecorded_visits_total{reason=\"untracked\"}", 0.0),
+        ("tallyback_spool_entries", 0.0),
+        ("tallyback_queue_requests{kind=\"impression\"}", 0.0),
+        ("tallyback_batch_requests_sum{kind=\"impression\"}", 1.0),
         ("tallyback_postbacks_total{code=\"accepted\"}", 1.0),
         ("tallyback_postbacks_total{code=\"duplicate\"}", 1.0),
         ("tallyback_postbacks_total{code=\"goal_mismatch\"}", 1.0),
         ("tallyback_requests_total{purpose=\"click\",status=\"302\"}", 4.0),
+        ("tallyback_requests_total{purpose=\"click\",status=\"200\"}", 1.0),
         ("tallyback_requests_total{purpose=\"click\",status=\"404\"}", 1.0),
         ("tallyback_requests_total{purpose=\"postback\",status=\"201\"}", 1.0),
         ("tallyback_requests_total{purpose=\"management\",status=\"200\"}", 1.0),

@@ -74,7 +74,8 @@ async fn fifty_identical_postbacks_in_one_batch_are_one_conversion() {
 async fn fifty_identical_postbacks_to_two_servers_are_one_conversion() {
     let database = TestDatabase::create().await;
     let one = Process::serve(tallyback(), &database, &[]).await;
-    let two = Process::serve(tallyback(), &database, &[]).await;
+    let spool = database.folder.path().join("another-spool.db").display().to_string();
+    let two = Process::serve(tallyback(), &database, &["--spool", &spool]).await;
     let acme = Acme::set_up(one.agency(&database).await).await;
     let (here, there) = (acme.sdk(), acme.at(&two.base_url).sdk());
     for round in 0..5 {
