@@ -13,7 +13,7 @@ use tokio::{
 use crate::{
     clock::Clock,
     db::{
-        received::Received,
+        received::{Received, Sighting},
         rows::records::Click,
         spool::{Entry, Recovery, Result as SpoolResult, Spool, SpoolError},
     },
@@ -70,6 +70,21 @@ impl Aside {
         let entries = clicks.iter().map(|click| Entry::Click(Box::new(click.clone()))).collect();
         let spooled = self.append(entries).await;
         clicks.iter().map(|_| spooled.as_ref().map_err(no_room).copied()).collect()
+    }
+
+    /// Spools impressions, all or none. That somebody gave no consent cannot wait: it has no id by which its second
+    /// coming could be told from another one's.
+    pub async fn sightings(&self, sightings: &[Sighting]) -> Vec<Result<()>> {
+        let entries = sightings.iter().filter_map(|sighting| match sighting {
+            Sighting::Impression(impression) => Some(Entry::Impression(impression.clone())),
+            Sighting::WithoutConsent(..) => None,
+        });
+        let spooled = self.append(entries.collect()).await;
+        let answer = |sighting: &Sighting| match sighting {
+            Sighting::Impression(_) => spooled.as_ref().map_err(no_room).copied(),
+            Sighting::WithoutConsent(..) => Err(Error::Unavailable("the database is away".into())),
+        };
+        sightings.iter().map(answer).collect()
     }
 
     /// Spools postbacks, all or none, and says what to answer to each. What is refused already stays refused; its

@@ -88,7 +88,10 @@ impl Ingest {
                 let (store, metrics) = (store.clone(), metrics.clone());
                 move |batch| measured_sightings(metrics.clone(), store.clone(), clock.clone(), batch)
             },
-            refuse_sightings,
+            {
+                let aside = aside.clone();
+                move |batch| spool_sightings(aside.clone(), batch)
+            },
         );
         let postbacks = batch::start(
             writers,
@@ -256,9 +259,8 @@ async fn spool_capped_clicks(aside: Aside, batch: Arc<Vec<CappedClick>>) -> Vec<
     spooled.map(|outcome| outcome.map(|()| Admission::Admitted)).collect()
 }
 
-/// What was only seen cannot wait: it is not recorded.
-async fn refuse_sightings(batch: Arc<Vec<Sighting>>) -> Vec<Result<()>> {
-    batch.iter().map(|_| Err(Error::Unavailable("the database is away".into()))).collect()
+async fn spool_sightings(aside: Aside, batch: Arc<Vec<Sighting>>) -> Vec<Result<()>> {
+    aside.sightings(&batch).await
 }
 
 async fn spool_postbacks(aside: Aside, batch: Arc<Vec<Incoming>>) -> Vec<Result<Answer>> {

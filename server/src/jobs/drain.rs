@@ -1,4 +1,4 @@
-//! Brings the database what waits in the spool, oldest first: clicks before the postbacks that may name them, then
+//! Brings the database what waits in the spool, oldest first: clicks and impressions before the postbacks that may name them, then
 //! out of the spool what the database has. Doing it twice does no harm.
 
 use std::{future::Future, time::Duration};
@@ -9,7 +9,7 @@ use crate::{
     db::{
         Store, db_write,
         gate::Role,
-        received::{Incoming, Received},
+        received::{Incoming, Received, Sighting},
         rows::records::Click,
         spool::{Entry, Oldest, SpoolError, Stored},
     },
@@ -94,23 +94,32 @@ impl Drain {
 
     /// Writes entries, each kind in one transaction if all goes well.
     async fn write(&self, entries: Vec<Stored>) -> Result<Written> {
-        let (mut clicks, mut postbacks) = (Vec::new(), Vec::new());
+        let (mut clicks, mut sightings, mut postbacks) = (Vec::new(), Vec::new(), Vec::new());
         for Stored { seq, entry } in entries {
             match entry {
                 Entry::Click(click) => clicks.push((seq, *click)),
+                Entry::Impression(impression) => sightings.push((seq, Sighting::Impression(impression))),
                 Entry::Postback(received) => postbacks.push((seq, *received)),
             }
         }
         let clicks = halved(clicks, |batch| self.record_clicks(batch)).await?;
+        let sightings = halved(sightings, |batch| self.record_sightings(batch)).await?;
         let postbacks = halved(postbacks, |batch| self.record_postbacks(batch)).await?;
-        let failed = [clicks.failed, postbacks.failed].concat();
-        Ok(Written { tried: clicks.tried + postbacks.tried, failed })
+        let failed = [clicks.failed, sightings.failed, postbacks.failed].concat();
+        Ok(Written { tried: clicks.tried + sightings.tried + postbacks.tried, failed })
     }
 
     async fn record_clicks(&self, batch: Vec<Click>) -> Result<()> {
         let clock = self.clock.clone();
         db_write!(&self.store, |queries, conn| {
             queries::record_clicks::record(conn, &batch, || clock.new_id())
+        })
+    }
+
+    async fn record_sightings(&self, batch: Vec<Sighting>) -> Result<()> {
+        let clock = self.clock.clone();
+        db_write!(&self.store, |queries, conn| {
+            queries::record_sightings::record(conn, &batch, || clock.new_id())
         })
     }
 

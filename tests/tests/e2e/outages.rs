@@ -168,9 +168,14 @@ async fn what_is_sent_during_an_outage_is_answered_as_far_as_it_is_known() {
     // Nor may a publisher that nobody has named yet; its name is kept.
     let open = visit(&format!("{}?publisher_id=ext:new", open_link["click_url"].as_str().unwrap())).await;
     let spooled_click = open.click_id();
+    // An impression waits like a click.
+    let pixel = acme.click_url().replace("/c/", "/i/");
+    assert_eq!(visit(&pixel).await.status, 200);
 
     frail.end().await;
     until(&server.base_url, is_ok).await;
+    let pictures = acme.agency.all("/v1/impressions").await;
+    assert_eq!(pictures.len(), 1, "{pictures:?}");
     let line = acme.agency.get(&format!("/v1/postbacks/{postback_id}")).await.expect(200);
     assert_eq!((&line["code"], &line["http_status"]), (&json!("accepted"), &json!(201)), "{line:#}");
     let conversion = line["conversion_id"].as_str().unwrap();

@@ -64,37 +64,29 @@ visits! {
     Impression in impressions at shown_at;
 }
 
-impl From<Click> for Impression {
-    fn from(visit: Click) -> Self {
-        Self {
-            partner_id: visit.partner_id,
-            id: visit.id,
-            link_id: visit.link_id,
-            advertiser_id: visit.advertiser_id,
-            campaign_id: visit.campaign_id,
-            creative_id: visit.creative_id,
-            publisher_id: visit.publisher_id,
-            shown_at: visit.clicked_at,
-            class: visit.class,
-            reason: visit.reason,
-            flags: visit.flags,
-            site: visit.site,
-            source_id: visit.source_id,
-            ext_click_id: visit.ext_click_id,
-            parameters: visit.parameters,
-            ip: visit.ip,
-            country: visit.country,
-            region: visit.region,
-            isp: visit.isp,
-            browser: visit.browser,
-            os: visit.os,
-            os_version: visit.os_version,
-            device_type: visit.device_type,
-            language: visit.language,
-            referrer_host: visit.referrer_host,
+/// Writes how one kind of visit becomes the other.
+macro_rules! visit_from {
+    ($from:ident at $from_time:ident, $to:ident at $to_time:ident, $($column:ident),+ $(,)?) => {
+        impl From<$from> for $to {
+            fn from(visit: $from) -> Self {
+                Self { $to_time: visit.$from_time, $($column: visit.$column),+ }
+            }
         }
-    }
+
+        impl From<$to> for $from {
+            fn from(visit: $to) -> Self {
+                Self { $from_time: visit.$to_time, $($column: visit.$column),+ }
+            }
+        }
+    };
 }
+
+visit_from!(
+    Click at clicked_at, Impression at shown_at,
+    partner_id, id, link_id, advertiser_id, campaign_id, creative_id, publisher_id, class, reason, flags, site,
+    source_id, ext_click_id, parameters, ip, country, region, isp, browser, os, os_version, device_type, language,
+    referrer_host,
+);
 
 /// One received report, whatever its outcome.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]

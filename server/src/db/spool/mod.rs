@@ -1,4 +1,4 @@
-//! The spool: where clicks and postbacks wait on disk while the database is away, hanging or full. A small SQLite
+//! The spool: where clicks, impressions and postbacks wait on disk while the database is away, hanging or full. A small SQLite
 //! file of its own. An append is durable when it returns; what was appended comes out in order, and is removed once
 //! the database has it. Whether something is spooled, and how it is replayed, is not decided here.
 //!
@@ -24,7 +24,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{received::Received, rows::records::Click};
+use super::{
+    received::Received,
+    rows::records::{Click, Impression},
+};
 use crate::domain::time::Timestamp;
 use store::Store;
 
@@ -36,6 +39,8 @@ pub const ENTRY_OVERHEAD_BYTES: u64 = 100;
 pub enum Entry {
     /// A click.
     Click(Box<Click>),
+    /// An impression.
+    Impression(Box<Impression>),
     /// A postback that has been authenticated and read. One that was refused already is written as exactly: its
     /// line of the log still has to be made. What a stranger sent (401) should be answered and not be spooled.
     Postback(Box<Received>),

@@ -1,4 +1,4 @@
-//! How clicks and postbacks are written into the spool: JSON with a name for each field, under a kind that carries
+//! How clicks, impressions and postbacks are written into the spool: JSON with a name for each field, under a kind that carries
 //! the version of its form. Rows and scopes stay without serialisation of their own: the forms below mirror them,
 //! and the compiler says when one has a field that the other lacks.
 //!
@@ -10,7 +10,12 @@ use serde_json::{Map, Value};
 
 use super::Entry;
 use crate::{
-    db::{received::Received, rows::records::Click, scope::PartnerScope, sql_types::Json},
+    db::{
+        received::Received,
+        rows::records::{Click, Impression},
+        scope::PartnerScope,
+        sql_types::Json,
+    },
     domain::{
         attribution::KeyPowers,
         click_id::{ClickId, ClickIdError, Touch},
@@ -26,6 +31,8 @@ use crate::{
 };
 
 const CLICK: &str = "click/1";
+/// An impression has the fields of a click.
+const IMPRESSION: &str = "impression/1";
 const POSTBACK: &str = "postback/1";
 
 /// Writes an entry: its kind, and its bytes.
@@ -34,6 +41,9 @@ pub(super) fn write(entry: &Entry) -> serde_json::Result<(&'static str, Vec<u8>)
     let mut json = serde_json::Serializer::new(&mut bytes);
     let kind = match entry {
         Entry::Click(click) => ClickForm::serialize(click, &mut json).map(|()| CLICK),
+        Entry::Impression(impression) => {
+            ClickForm::serialize(&Impression::clone(impression).into(), &mut json).map(|()| IMPRESSION)
+        }
         Entry::Postback(received) => PostbackForm::serialize(received, &mut json).map(|()| POSTBACK),
     };
     Ok((kind?, bytes))
@@ -46,6 +56,7 @@ pub(super) fn read(kind: &str, bytes: &[u8]) -> Option<Entry> {
     json.disable_recursion_limit();
     let entry = match kind {
         CLICK => Entry::Click(Box::new(ClickForm::deserialize(&mut json).ok()?)),
+        IMPRESSION => Entry::Impression(Box::new(ClickForm::deserialize(&mut json).ok()?.into())),
         POSTBACK => Entry::Postback(Box::new(PostbackForm::deserialize(&mut json).ok()?)),
         _ => return None,
     };

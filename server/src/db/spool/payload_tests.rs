@@ -33,6 +33,8 @@ fn entry_of_postback(number: u32) -> Entry {
 proptest! {
     #[test]
     fn any_click_is_read_as_it_was_written(click in any_click()) {
+        let impression = Entry::Impression(Box::new(click.clone().into()));
+        prop_assert_eq!(round_trip(&impression), Some(impression));
         let entry = Entry::Click(Box::new(click));
         prop_assert_eq!(round_trip(&entry), Some(entry));
     }
@@ -44,7 +46,7 @@ proptest! {
     }
 
     #[test]
-    fn reading_anything_never_panics(kind in "(click|postback)/[01]", bytes: Vec<u8>) {
+    fn reading_anything_never_panics(kind in "(click|impression|postback)/[01]", bytes: Vec<u8>) {
         prop_assert_eq!(payload::read(&kind, &bytes), None);
     }
 }
@@ -148,7 +150,7 @@ fn optional_fields_may_be_missing() {
 #[test]
 fn other_kinds_and_versions_are_not_guessed_at() {
     let (_, bytes) = payload::write(&Entry::Click(Box::new(click(5)))).unwrap();
-    for kind in ["click/2", "click", "postback/1", "", "impression/1"] {
+    for kind in ["click/2", "click", "postback/1", "", "visit/1"] {
         assert_eq!(payload::read(kind, &bytes), None, "{kind}");
     }
     assert_eq!(payload::read("click/1", &[&bytes[..], b"{}"].concat()), None, "something follows");
