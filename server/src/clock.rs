@@ -1,8 +1,11 @@
 //! The only reader of the clock, and the only source of chance. Everything else gets both as arguments.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    cell::RefCell,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use crate::domain::{ids::Id, time::Timestamp};
@@ -47,9 +50,54 @@ impl Clock {
     }
 }
 
+/// Random bytes that a thread draws at once: for a few of them the generator has as much to do.
+const STOCK: usize = 1_024;
+
+thread_local! {
+    static DRAWN: RefCell<Drawn> = const { RefCell::new(Drawn { bytes: [0; STOCK], used: STOCK }) };
+}
+
+/// Random bytes that were drawn and not given out yet. Each is given out once, and wiped.
+struct Drawn {
+    bytes: [u8; STOCK],
+    used: usize,
+}
+
+impl Drawn {
+    fn give(&mut self, wanted: &mut [u8]) {
+        if STOCK - self.used < wanted.len() {
+            fill(&mut self.bytes);
+            self.used = 0;
+        }
+        let given = &mut self.bytes[self.used..self.used + wanted.len()];
+        wanted.copy_from_slice(given);
+        given.fill(0);
+        self.used += wanted.len();
+    }
+}
+
 /// Random bytes from the system's generator.
 pub fn random<const N: usize>() -> [u8; N] {
+    const { assert!(N <= STOCK) }
     let mut bytes = [0; N];
-    aws_lc_rs::rand::fill(&mut bytes).expect("the system gives random bytes");
+    DRAWN.with_borrow_mut(|drawn| drawn.give(&mut bytes));
     bytes
+}
+
+fn fill(bytes: &mut [u8]) {
+    aws_lc_rs::rand::fill(bytes).expect("the system gives random bytes");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_random_bytes_are_given_out_twice() {
+        let drawn: HashSet<[u8; 16]> = (0..10 * STOCK).map(|_| random()).collect();
+        assert_eq!(drawn.len(), 10 * STOCK);
+        assert!(!drawn.contains(&[0; 16]));
+    }
 }

@@ -74,7 +74,12 @@ impl Collector for Scrape {
             (kinds(["click", "impression", "postback"]), kinds(["click", "postback", "other"]));
         gauge(to, "tallyback_queue_requests", "Requests that wait for a writer", zip(written, waiting))?;
         gauge(to, "tallyback_in_flight_requests", "Requests under way", zip(let_in, in_flight))?;
-        single(to, "tallyback_spool_entries", "Clicks, impressions and postbacks that wait for the database", spooled)?;
+        single(
+            to,
+            "tallyback_spool_entries",
+            "Clicks, impressions and postbacks that wait for the database",
+            spooled,
+        )?;
         let batches = [
             ("click", &metrics.click_batches),
             ("impression", &metrics.impression_batches),
