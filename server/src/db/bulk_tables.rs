@@ -1,79 +1,52 @@
 //! The tables that are written in bulk, with their columns: each database has its own way of inserting many rows.
 
+/// Calls a backend's macro for clicks or for impressions, which are the same but for the name of their time.
+macro_rules! bulk_visits {
+    ($insert_new:ident, $function:ident, $table:literal, $row:ident, $time:ident) => {
+        $insert_new!(
+            /// Inserts visits of any partners; returns the new ones.
+            $function,
+            $table,
+            $row,
+            ClickId,
+            [
+                partner_id: Uid = PartnerId,
+                id: Uid = ClickId,
+                link_id: Uid = LinkId,
+                advertiser_id: Uid = AdvertiserId,
+                campaign_id: Uid = CampaignId,
+                creative_id: Nullable<Uid> = Option<CreativeId>,
+                publisher_id: Nullable<Uid> = Option<PublisherId>,
+                $time: Utc = Timestamp,
+                class: Text = ClickClass,
+                reason: Nullable<Text> = Option<String>,
+                flags: JsonDoc = Json<Vec<String>>,
+                site: Nullable<Text> = Option<String>,
+                source_id: Nullable<Text> = Option<String>,
+                ext_click_id: Nullable<Text> = Option<String>,
+                parameters: JsonDoc = Json<Map<String, Value>>,
+                ip: Nullable<Text> = Option<String>,
+                country: Nullable<Text> = Option<String>,
+                region: Nullable<Text> = Option<String>,
+                isp: Nullable<Text> = Option<String>,
+                browser: Nullable<Text> = Option<String>,
+                os: Nullable<Text> = Option<String>,
+                os_version: Nullable<Text> = Option<String>,
+                device_type: Nullable<Text> = Option<String>,
+                language: Nullable<Text> = Option<String>,
+                referrer_host: Nullable<Text> = Option<String>,
+            ]
+        );
+    };
+}
+pub(in crate::db) use bulk_visits;
+
 /// Calls a backend's macro once per table: function, table, row, columns with their types in SQL and in Rust; for rows
 /// that may be there already, the type of their id, or else the clause that says what becomes of them.
 macro_rules! bulk_tables {
     ($insert_new:ident) => {
-        $insert_new!(
-            /// Inserts clicks of any partners; returns the new ones.
-            insert_clicks,
-            "clicks",
-            Click,
-            ClickId,
-            [
-                partner_id: Uid = PartnerId,
-                id: Uid = ClickId,
-                link_id: Uid = LinkId,
-                advertiser_id: Uid = AdvertiserId,
-                campaign_id: Uid = CampaignId,
-                creative_id: Nullable<Uid> = Option<CreativeId>,
-                publisher_id: Nullable<Uid> = Option<PublisherId>,
-                clicked_at: Utc = Timestamp,
-                class: Text = ClickClass,
-                reason: Nullable<Text> = Option<String>,
-                flags: JsonDoc = Json<Vec<String>>,
-                site: Nullable<Text> = Option<String>,
-                source_id: Nullable<Text> = Option<String>,
-                ext_click_id: Nullable<Text> = Option<String>,
-                parameters: JsonDoc = Json<Map<String, Value>>,
-                ip: Nullable<Text> = Option<String>,
-                country: Nullable<Text> = Option<String>,
-                region: Nullable<Text> = Option<String>,
-                isp: Nullable<Text> = Option<String>,
-                browser: Nullable<Text> = Option<String>,
-                os: Nullable<Text> = Option<String>,
-                os_version: Nullable<Text> = Option<String>,
-                device_type: Nullable<Text> = Option<String>,
-                language: Nullable<Text> = Option<String>,
-                referrer_host: Nullable<Text> = Option<String>,
-            ]
-        );
-
-        $insert_new!(
-            /// Inserts impressions of any partners; returns the new ones.
-            insert_impressions,
-            "impressions",
-            Impression,
-            ClickId,
-            [
-                partner_id: Uid = PartnerId,
-                id: Uid = ClickId,
-                link_id: Uid = LinkId,
-                advertiser_id: Uid = AdvertiserId,
-                campaign_id: Uid = CampaignId,
-                creative_id: Nullable<Uid> = Option<CreativeId>,
-                publisher_id: Nullable<Uid> = Option<PublisherId>,
-                shown_at: Utc = Timestamp,
-                class: Text = ClickClass,
-                reason: Nullable<Text> = Option<String>,
-                flags: JsonDoc = Json<Vec<String>>,
-                site: Nullable<Text> = Option<String>,
-                source_id: Nullable<Text> = Option<String>,
-                ext_click_id: Nullable<Text> = Option<String>,
-                parameters: JsonDoc = Json<Map<String, Value>>,
-                ip: Nullable<Text> = Option<String>,
-                country: Nullable<Text> = Option<String>,
-                region: Nullable<Text> = Option<String>,
-                isp: Nullable<Text> = Option<String>,
-                browser: Nullable<Text> = Option<String>,
-                os: Nullable<Text> = Option<String>,
-                os_version: Nullable<Text> = Option<String>,
-                device_type: Nullable<Text> = Option<String>,
-                language: Nullable<Text> = Option<String>,
-                referrer_host: Nullable<Text> = Option<String>,
-            ]
-        );
-
+        bulk_visits!($insert_new, insert_clicks, "clicks", Click, clicked_at);
+        bulk_visits!($insert_new, insert_impressions, "impressions", Impression, shown_at);
         $insert_new!(
             /// Inserts lines of the log; returns the new ones.
             insert_postbacks,

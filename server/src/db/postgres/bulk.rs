@@ -9,7 +9,7 @@ use diesel::{
 };
 
 use super::Conn;
-use crate::db::bulk_tables::{bulk_tables, concat_columns, types::*};
+use crate::db::bulk_tables::{bulk_tables, bulk_visits, concat_columns, types::*};
 
 /// Writes a type that inserts rows of one table: its columns, and the clause that follows the rows.
 macro_rules! columns {

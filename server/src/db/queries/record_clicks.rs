@@ -7,7 +7,7 @@ use crate::{
     db::{rows::records::Click, scope::PartnerScope},
     domain::{
         ids::RowId,
-        totals::{Changes, Sums, TotalKey},
+        totals::{Changes, Sums},
     },
     error::Result,
 };
@@ -17,23 +17,9 @@ pub fn record(conn: &mut Conn, batch: &[Click], delta_id: impl Fn() -> RowId) ->
     let new: HashSet<_> = bulk::insert_clicks(conn, batch)?.into_iter().collect();
     let mut by_partner: BTreeMap<_, Changes> = BTreeMap::new();
     for click in batch.iter().filter(|click| new.contains(&click.id)) {
-        by_partner.entry(click.partner_id).or_default().add(cell(click), Sums::ONE);
+        by_partner.entry(click.partner_id).or_default().add(click.cell(click.class.as_str()), Sums::ONE);
     }
     let changes = by_partner.into_iter();
     let changes = changes.map(|(partner, changes)| (PartnerScope::established(partner), delta_id(), changes));
     Ok(totals::add_all(conn, changes)?)
-}
-
-fn cell(click: &Click) -> TotalKey {
-    TotalKey {
-        hour: click.clicked_at.start_of_hour(),
-        kind: click.class.as_str().to_owned(),
-        advertiser_id: click.advertiser_id,
-        campaign_id: Some(click.campaign_id),
-        creative_id: click.creative_id,
-        link_id: Some(click.link_id),
-        publisher_id: click.publisher_id,
-        goal_id: None,
-        currency: None,
-    }
 }

@@ -9,7 +9,7 @@ use crate::{
     domain::{
         click_id::ClickId,
         ids::{PartnerId, RowId},
-        totals::{Changes, Sums, TotalKey, impression},
+        totals::{Changes, Sums, impression as kind},
     },
     error::Result,
 };
@@ -28,7 +28,10 @@ pub fn record(conn: &mut Conn, batch: &[Sighting], delta_id: impl Fn() -> RowId)
     }
     let new = insert(conn, &impressions)?;
     for impression in impressions.iter().filter(|impression| new.contains(&impression.id)) {
-        by_partner.entry(impression.partner_id).or_default().add(cell(impression), Sums::ONE);
+        by_partner
+            .entry(impression.partner_id)
+            .or_default()
+            .add(impression.cell(&kind(impression.class)), Sums::ONE);
     }
     let changes = by_partner.into_iter();
     let changes = changes.map(|(partner, changes)| (PartnerScope::established(partner), delta_id(), changes));
@@ -40,18 +43,4 @@ fn insert(conn: &mut Conn, rows: &[Impression]) -> Result<HashSet<ClickId>> {
         return Ok(HashSet::new());
     }
     Ok(bulk::insert_impressions(conn, rows)?.into_iter().collect())
-}
-
-fn cell(shown: &Impression) -> TotalKey {
-    TotalKey {
-        hour: shown.shown_at.start_of_hour(),
-        kind: impression(shown.class),
-        advertiser_id: shown.advertiser_id,
-        campaign_id: Some(shown.campaign_id),
-        creative_id: shown.creative_id,
-        link_id: Some(shown.link_id),
-        publisher_id: shown.publisher_id,
-        goal_id: None,
-        currency: None,
-    }
 }

@@ -54,6 +54,23 @@ macro_rules! visits {
             pub language: Option<String>,
             pub referrer_host: Option<String>,
         }
+
+        impl $name {
+            /// The cell of the totals that it is counted in, as one of a kind.
+            pub fn cell(&self, kind: &str) -> TotalKey {
+                TotalKey {
+                    hour: self.$time.start_of_hour(),
+                    kind: kind.to_owned(),
+                    advertiser_id: self.advertiser_id,
+                    campaign_id: Some(self.campaign_id),
+                    creative_id: self.creative_id,
+                    link_id: Some(self.link_id),
+                    publisher_id: self.publisher_id,
+                    goal_id: None,
+                    currency: None,
+                }
+            }
+        }
     )+};
 }
 

@@ -7,7 +7,7 @@ use diesel::{
 };
 
 use super::Conn;
-use crate::db::bulk_tables::{bulk_tables, concat_columns, types::*};
+use crate::db::bulk_tables::{bulk_tables, bulk_visits, concat_columns, types::*};
 
 /// Writes a type that inserts a row of one table. The text of the statement is fixed, and neither made nor parsed again
 /// for each row.

@@ -21,7 +21,7 @@ use crate::{
         redirect::{Destination, Way},
         setup::Status,
         targeting::Target,
-        totals::{IMPRESSION_NO_CONSENT, NO_CONSENT, TotalKey},
+        totals::{IMPRESSION_NO_CONSENT, NO_CONSENT},
         visitor::ClickClass,
     },
     error::Result,
@@ -213,18 +213,7 @@ impl<'a> Visit<'a> {
 
     async fn count_refusal(&self, state: &State, kind: &str) -> Result<()> {
         state.counters.consent_refused();
-        let click = &self.click;
-        let cell = TotalKey {
-            hour: click.clicked_at.start_of_hour(),
-            kind: kind.to_owned(),
-            advertiser_id: click.advertiser_id,
-            campaign_id: Some(click.campaign_id),
-            creative_id: click.creative_id,
-            link_id: Some(click.link_id),
-            publisher_id: click.publisher_id,
-            goal_id: None,
-            currency: None,
-        };
+        let cell = self.click.cell(kind);
         state.ingest.record_sighting(Sighting::WithoutConsent(self.known.route.scope, cell)).await
     }
 
