@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::KnownAdvertiser;
 use crate::{
     db::{
         rows::{
@@ -19,6 +20,7 @@ use crate::{
         goal::{Counting, DefaultStatus, GoalRules, HoldEnd, MoneyRule},
         ids::*,
         setup::{DeepLinks, Status},
+        signing::{KeyKind, SigningMode, StaticToken},
         targeting::Targeting,
         time::Timestamp,
         visitor::IpStorage,
@@ -31,7 +33,7 @@ pub(super) struct Known {
     pub(super) routes: Vec<NamedRoute>,
     pub(super) keys: Vec<Key>,
     pub(super) goals: Vec<(PartnerId, AdvertiserId, Vec<Goal>)>,
-    pub(super) advertisers: Vec<(PartnerId, Reference<AdvertiserId>, AdvertiserId)>,
+    pub(super) advertisers: Vec<(PartnerId, Reference<AdvertiserId>, KnownAdvertiser)>,
     pub(super) publishers: Vec<(PartnerId, Reference<PublisherId>, PublisherId)>,
     pub(super) creatives: Vec<(PartnerId, Reference<CreativeId>, (CreativeId, AdvertiserId))>,
     pub(super) some_advertisers: Vec<(PartnerId, Vec<AdvertiserId>)>,
@@ -132,6 +134,8 @@ struct AdvertiserForm {
     fallback_url: Option<String>,
     created_at: Timestamp,
     updated_at: Timestamp,
+    signing: SigningMode,
+    static_token: StaticToken,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -145,6 +149,12 @@ struct SigningKeyForm {
     advertiser_ids: Json<Vec<AdvertiserId>>,
     created_at: Timestamp,
     revoked_at: Option<Timestamp>,
+    kind: KeyKind,
+    token_hash: Option<Vec<u8>>,
+    test: bool,
+    allowed_ips: Json<Vec<String>>,
+    expires_at: Option<Timestamp>,
+    last_used_at: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]

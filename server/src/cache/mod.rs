@@ -3,18 +3,27 @@
 //! PostgreSQL tells for those of others, and after a short life in any case.
 
 mod forms;
+mod known_key;
+mod proof;
 mod set_up;
 mod shelf;
 mod snapshot;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+pub use known_key::{KeyUses, KnownKey};
 use shelf::Shelf;
 pub use snapshot::Snapshot;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Clock,
-    db::{Store, db_read, gate::Role, rows::accounts::SigningKey, rows::setup::Route, scope::PartnerScope},
+    db::{
+        Store, db_read,
+        gate::Role,
+        rows::setup::{Advertiser, Route},
+        scope::PartnerScope,
+    },
     domain::{
         click_id::ClickIdKey,
         goal::GoalRules,
@@ -23,7 +32,7 @@ use crate::{
         master_key::MasterKey,
         redirect::Pages,
         setup::Status,
-        signature::SigningSecret,
+        signing::{SigningMode, StaticToken},
     },
     error::{Error, Result},
 };
@@ -51,16 +60,15 @@ impl KnownRoute {
     }
 }
 
-/// A signing key, ready to check signatures.
-pub struct KnownKey {
-    /// Whose key it is.
-    pub scope: PartnerScope,
-    /// The row.
-    pub row: SigningKey,
-    /// Its secret; none if it cannot be opened.
-    pub secret: Option<SigningSecret>,
-    /// The key of the partner's click ids.
-    pub click_ids: ClickIdKey,
+/// An advertiser, as far as postbacks need it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct KnownAdvertiser {
+    /// Its id.
+    pub id: AdvertiserId,
+    /// Whether its signatures are enforced.
+    pub signing: SigningMode,
+    /// Whether it takes static tokens.
+    pub static_token: StaticToken,
 }
 
 type Named<T> = Shelf<(PartnerId, Reference<T>), T>;
@@ -76,7 +84,7 @@ struct Shelves {
     routes: Shelf<LinkName, KnownRoute>,
     keys: Shelf<KeyId, KnownKey>,
     goals: Shelf<(PartnerId, AdvertiserId), Vec<GoalRules>>,
-    advertisers: Named<AdvertiserId>,
+    advertisers: Shelf<(PartnerId, Reference<AdvertiserId>), KnownAdvertiser>,
     publishers: Named<PublisherId>,
     creatives: Shelf<(PartnerId, Reference<CreativeId>), (CreativeId, AdvertiserId)>,
     /// At most two of a partner's advertisers: enough to know whether there is only one.
@@ -125,15 +133,10 @@ impl Cache {
     pub async fn signing_key(&self, id: KeyId) -> Result<Option<Arc<KnownKey>>> {
         self.look_up(&self.0.keys, id, async {
             let found = db_read!(&self.0.store, |queries, conn| queries::signing_keys::find_any(conn, id))?;
-            Ok(found.map(|(scope, row)| (scope.id(), self.known_key(scope, row))))
+            let known = |(scope, row): (PartnerScope, _)| (scope.id(), KnownKey::new(scope, row, &self.0.master_key));
+            Ok(found.map(known))
         })
         .await
-    }
-
-    fn known_key(&self, scope: PartnerScope, row: SigningKey) -> KnownKey {
-        let secret = SigningSecret::open(&self.0.master_key, scope.id(), row.id, &row.secret_sealed);
-        let click_ids = ClickIdKey::derive(&self.0.master_key, scope.id());
-        KnownKey { scope, row, secret, click_ids }
     }
 
     /// The publisher of a partner that a name means, if it is in use.
@@ -170,13 +173,16 @@ impl Cache {
         &self,
         scope: PartnerScope,
         name: Reference<AdvertiserId>,
-    ) -> Result<Option<AdvertiserId>> {
+    ) -> Result<Option<KnownAdvertiser>> {
         let found = self.look_up(&self.0.advertisers, (scope.id(), name.clone()), async move {
             let found =
                 db_read!(&self.0.store, |queries, conn| queries::advertisers::find(conn, &scope, &name))?;
-            Ok(found.map(|row| (scope.id(), row.id)))
+            Ok(found.map(|row| {
+                let Advertiser { id, signing, static_token, .. } = row;
+                (scope.id(), KnownAdvertiser { id, signing, static_token })
+            }))
         });
-        Ok(found.await?.map(|id| *id))
+        Ok(found.await?.map(|known| *known))
     }
 
     async fn some_advertisers(&self, scope: PartnerScope) -> Result<Arc<Vec<AdvertiserId>>> {

@@ -50,6 +50,7 @@ impl Cache {
         let powers = &received.powers;
         if let Some(name) = &report.advertiser {
             let found = self.advertiser(received.scope, name.clone()).await?;
+            let found = found.map(|known| known.id);
             return Ok(found.filter(|id| powers.covers(*id)).ok_or_else(|| unknown(name)));
         }
         let some = match powers.advertisers.as_slice() {

@@ -14,7 +14,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use tokio::time::Instant;
 
 use super::{
-    Cache, KnownRoute,
+    Cache, KnownKey, KnownRoute,
     forms::{Goal, Key, Known, NamedRoute, owner},
 };
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Names the form; another one gets another name.
-const CONTEXT: &[u8] = b"known set-up/1";
+const CONTEXT: &[u8] = b"known set-up/2";
 /// How often it is written, if it has changed.
 const EVERY: Duration = Duration::from_secs(10);
 /// The most of a processor that it takes where very much is known: one part in so many.
@@ -122,7 +122,7 @@ impl Cache {
             goals: shelves.goals.each(|(partner, advertiser), goals| {
                 (*partner, *advertiser, goals.iter().cloned().map(Goal).collect())
             }),
-            advertisers: shelves.advertisers.each(|(partner, name), id| (*partner, name.clone(), *id)),
+            advertisers: shelves.advertisers.each(|(partner, name), known| (*partner, name.clone(), *known)),
             publishers: shelves.publishers.each(|(partner, name), id| (*partner, name.clone(), *id)),
             creatives: shelves.creatives.each(|(partner, name), found| (*partner, name.clone(), *found)),
             some_advertisers: shelves.some_advertisers.each(|partner, ids| (*partner, ids.clone())),
@@ -141,7 +141,7 @@ impl Cache {
         }));
         shelves.keys.restore(known.keys.into_iter().map(|Key(row)| {
             let scope = owner::of(row.partner_id);
-            (row.id, scope.id(), self.known_key(scope, row))
+            (row.id, scope.id(), KnownKey::new(scope, row, &shelves.master_key))
         }));
         shelves.goals.restore(known.goals.into_iter().map(|(partner, advertiser, goals)| {
             ((partner, advertiser), partner, goals.into_iter().map(|Goal(rules)| rules).collect())

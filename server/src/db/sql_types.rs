@@ -17,6 +17,7 @@ use diesel::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::domain::{
+    audit::AuditAction,
     click_id::ClickId,
     consent::Consent,
     conversion::{ConversionStatus, MatchMode},
@@ -26,6 +27,7 @@ use crate::domain::{
     money::Micros,
     postback::Form,
     setup::{DeepLinks, Status},
+    signing::{KeyKind, SigningMode, StaticToken},
     time::Timestamp,
     visitor::{ClickClass, IpStorage},
 };
@@ -125,6 +127,7 @@ uid_columns!(
     PostbackId,
     ConversionId,
     AdjustmentId,
+    AuditEventId,
     RowId,
     ClickId,
 );
@@ -160,6 +163,10 @@ text_columns!(
     IpStorage,
     Form,
     Currency,
+    KeyKind,
+    SigningMode,
+    StaticToken,
+    AuditAction,
 );
 
 column!(Utc; Timestamp);

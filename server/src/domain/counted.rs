@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    attribution::{self, Credit, Facts, GenuineClick, KeyPowers},
+    attribution::{self, Credit, Facts, GenuineClick, KeyPowers, Proof},
     click_id::{ClickId, Touch},
     code::Code,
     conversion::ConversionStatus,
@@ -37,6 +37,10 @@ pub mod flag {
     pub const UNKNOWN_PARAMETER: &str = "unknown_parameter";
     /// `status=approved` came with a key that may not decide it.
     pub const STATUS_NOT_PERMITTED: &str = "status_not_permitted";
+    /// It came with a static token that works from everywhere.
+    pub const WEAK_TOKEN: &str = "weak_token";
+    /// Its signature does not hold, and the advertiser only observes.
+    pub const SIGNATURE_NOT_ENFORCED: &str = "signature_not_enforced";
 }
 
 /// A conversion to be written.
@@ -142,6 +146,7 @@ fn flags(report: &Report, key: &KeyPowers, status: ConversionStatus, doubts: Vec
     let remarks = [
         (!report.unknown.is_empty()).then_some(flag::UNKNOWN_PARAMETER),
         refused_wish.then_some(flag::STATUS_NOT_PERMITTED),
+        matches!(key.proof, Proof::NotEnforced(_)).then_some(flag::SIGNATURE_NOT_ENFORCED),
     ];
     doubts.into_iter().chain(remarks.into_iter().flatten()).map(str::to_owned).collect()
 }
@@ -161,6 +166,7 @@ fn doubts(report: &Report, key: &KeyPowers, goal: &GoalRules, click: &GenuineCli
         (report.status == Some(ConversionStatus::Pending)).then_some(flag::REQUESTED_PENDING),
         (click.campaign_status != Status::Active).then_some(flag::CAMPAIGN_PAUSED),
         click_doubt,
+        (key.proof == Proof::WeakToken).then_some(flag::WEAK_TOKEN),
     ]
     .into_iter()
     .flatten()

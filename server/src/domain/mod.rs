@@ -4,7 +4,9 @@
 pub mod answer;
 pub mod api_key;
 pub mod attribution;
+pub mod audit;
 pub mod base32;
+pub mod batch;
 pub mod caps;
 pub mod click_class;
 pub mod click_id;
@@ -35,6 +37,7 @@ pub mod scopes;
 pub mod setup;
 pub mod signature;
 mod signed_query;
+pub mod signing;
 mod signing_secret;
 pub mod targeting;
 pub mod text;

@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin, time::Duration};
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
-    http::header::CONTENT_TYPE,
+    http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue},
     web::{Bytes, Data},
 };
 use futures_util::StreamExt;
@@ -99,8 +99,13 @@ fn plain(message: &str) -> String {
     }
 }
 
-/// Refuses a body of another type.
+/// Refuses a body of another type, and one that would have to be unpacked.
 pub fn require_type(request: &HttpRequest, wanted: &str) -> Result<(), Refusal> {
+    let is_packed = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if request.headers().get_all(CONTENT_ENCODING).any(is_packed) {
+        let detail = "Bodies are taken as they are: send it without `Content-Encoding`.";
+        return Err(Refusal::new(Code::UnsupportedMediaType, detail));
+    }
     let header =
         request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let sent = header.split(';').next().unwrap_or_default().trim();
@@ -116,7 +121,17 @@ pub fn require_type(request: &HttpRequest, wanted: &str) -> Result<(), Refusal> 
 
 /// Reads a whole body, up to the bounds of size and time.
 pub async fn read(payload: &mut Payload, longest: Duration) -> Result<Bytes, Refusal> {
-    timeout(longest, read_whole(payload)).await.unwrap_or_else(|_| Err(Refusal::of(Code::RequestTimeout)))
+    read_at_most(payload, longest, LARGEST_BYTES).await
+}
+
+/// Reads a whole body of at most so many bytes.
+pub async fn read_at_most(
+    payload: &mut Payload,
+    longest: Duration,
+    largest: usize,
+) -> Result<Bytes, Refusal> {
+    let read = timeout(longest, read_whole(payload, largest)).await;
+    read.unwrap_or_else(|_| Err(Refusal::of(Code::RequestTimeout)))
 }
 
 /// Takes what comes of a body that nobody wants, for a moment.
@@ -125,12 +140,13 @@ pub async fn discard(payload: &mut Payload) {
     drop(read(payload, MOMENT).await);
 }
 
-async fn read_whole(payload: &mut Payload) -> Result<Bytes, Refusal> {
+async fn read_whole(payload: &mut Payload, largest: usize) -> Result<Bytes, Refusal> {
     let mut body = Vec::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Refusal::new(Code::Malformed, "The body did not arrive whole."))?;
-        if body.len() + chunk.len() > LARGEST_BYTES {
-            return Err(Refusal::of(Code::PayloadTooLarge));
+        if body.len() + chunk.len() > largest {
+            let detail = format!("The body is larger than {} KiB.", largest / 1024);
+            return Err(Refusal::new(Code::PayloadTooLarge, detail));
         }
         body.extend_from_slice(&chunk);
     }

@@ -5,12 +5,13 @@ use utoipa_actix_web::{scope, service_config::ServiceConfig};
 
 use super::{
     api::{
-        advertisers::*, campaigns::*, clicks::*, conversions::*, creatives::*, goals::*, impressions::*,
+        advertiser_signing::*, advertisers::*, audit_events::*, campaigns::*, clicks::*, conversions::*, creatives::*, goals::*, impressions::*,
         links::*, partner::*, postbacks::*, publishers::*, reports::*, signing_keys::*,
     },
     docs,
     health::{check_live, check_ready},
     track::{
+        batch::report_conversions,
         clicks::{follow_link, probe_link},
         impressions::show_pixel,
         postbacks::{get_postback_url, post_postback_form, report_conversion},
@@ -25,6 +26,7 @@ pub fn documented(config: &mut ServiceConfig<'_>) {
             .service(get_postback_url)
             .service(post_postback_form)
             .service(report_conversion)
+            .service(report_conversions)
             .configure(set_up)
             .configure(records),
     );
@@ -67,7 +69,12 @@ fn set_up(config: &mut ServiceConfig<'_>) {
         .service(archive_goal)
         .service(create_signing_key)
         .service(list_signing_keys)
-        .service(revoke_signing_key);
+        .service(get_signing_key)
+        .service(update_signing_key)
+        .service(rotate_signing_key)
+        .service(revoke_signing_key)
+        .service(get_advertiser_signing)
+        .service(list_audit_events);
 }
 
 /// What happened.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 mod attribution;
 mod away_at_start;
+mod batches;
 mod caps;
 mod click_cases;
 mod click_parameters;

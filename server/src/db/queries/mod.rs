@@ -5,6 +5,7 @@ use super::{Conn, Db, bulk, snapshot, spill, start_of_hour};
 
 pub mod advertisers;
 pub mod api_keys;
+pub mod audit_events;
 pub mod campaigns;
 pub mod click_counts;
 pub mod clicks;

@@ -19,7 +19,7 @@ use crate::{
     },
     domain::{
         answer::Answer,
-        attribution::{self, Facts, Verdict},
+        attribution::{self, Facts, Proof, Verdict},
         click_id::Touch,
         conversion::MatchMode,
         counted::Counted,
@@ -242,6 +242,12 @@ fn line(incoming: &Incoming, answer: &Answer) -> Postback {
         http_status: i32::from(answer.code.status()),
         request: Json(without_nul(received.request.clone())),
         answer: Json(without_nul(answer.body())),
+        batch_index: received.batch_index,
+        test: received.is_test,
+        not_enforced: match received.powers.proof {
+            Proof::NotEnforced(code) => Some(code.as_str().to_owned()),
+            Proof::Signature | Proof::Token | Proof::WeakToken => None,
+        },
     }
 }
 

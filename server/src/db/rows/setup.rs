@@ -12,6 +12,7 @@ use crate::{
         ids::*,
         money::Micros,
         setup::{DeepLinks, Status},
+        signing::{SigningMode, StaticToken},
         targeting::Targeting,
         time::Timestamp,
     },
@@ -31,6 +32,8 @@ pub struct Advertiser {
     pub fallback_url: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    pub signing: SigningMode,
+    pub static_token: StaticToken,
 }
 
 /// What an update changes; `None` leaves a column as it is.
@@ -44,6 +47,8 @@ pub struct AdvertiserChanges {
     pub deep_link_hosts: Option<Json<Vec<String>>>,
     pub fallback_url: Option<Option<String>>,
     pub updated_at: Timestamp,
+    pub signing: Option<SigningMode>,
+    pub static_token: Option<StaticToken>,
 }
 
 /// Who sends the traffic.

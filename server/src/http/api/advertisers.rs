@@ -2,23 +2,29 @@
 
 use actix_web::{HttpResponse, get, patch, post, web};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::named_in_path;
+use super::{audit_events::event, named_in_path};
 use crate::{
     db::{
         db_read, db_write,
         list::Listing,
-        rows::setup::{Advertiser, AdvertiserChanges},
+        rows::{
+            accounts::AuditEvent,
+            setup::{Advertiser, AdvertiserChanges},
+        },
         sql_types::Json,
     },
     domain::{
+        audit::AuditAction,
         ids::{AdvertiserId, Id},
         setup::Status,
+        signing::{SigningMode, StaticToken},
         text::ParameterName,
         time::Timestamp,
     },
-    error::Result,
+    error::{Error, Result},
     http::{
         State,
         body::Body,
@@ -47,6 +53,12 @@ pub struct CreateAdvertiser {
     deep_link_hosts: Option<Vec<String>>,
     /// Where clicks go while link, campaign or advertiser is out of use, when neither link nor campaign says it.
     fallback_url: Option<String>,
+    /// Whether signatures of postbacks are enforced; `enforce` by default.
+    #[schema(value_type = Option<SigningMode>)]
+    signing: Option<String>,
+    /// Whether postbacks may come with a static token; `refused` by default.
+    #[schema(value_type = Option<StaticToken>)]
+    static_token: Option<String>,
 }
 
 /// What to change about an advertiser; what is left out stays.
@@ -75,11 +87,19 @@ pub struct UpdateAdvertiser {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     fallback_url: Option<Option<String>>,
+    /// Whether signatures of postbacks are enforced.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = Option<SigningMode>)]
+    signing: Option<String>,
+    /// Whether postbacks may come with a static token.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = Option<StaticToken>)]
+    static_token: Option<String>,
 }
 
 /// An advertiser.
 #[derive(Serialize, ToSchema)]
-#[schema(examples(json!({"id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": "acme", "name": "Acme Shoes", "status": "active", "click_id_parameter": "kcid", "deep_link_hosts": ["shop.example"], "fallback_url": null, "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"})))]
+#[schema(examples(json!({"id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": "acme", "name": "Acme Shoes", "status": "active", "click_id_parameter": "kcid", "deep_link_hosts": ["shop.example"], "fallback_url": null, "signing": "enforce", "static_token": "refused", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"})))]
 pub struct AdvertiserView {
     /// Its id.
     id: AdvertiserId,
@@ -95,6 +115,10 @@ pub struct AdvertiserView {
     deep_link_hosts: Vec<String>,
     /// Where clicks go while link, campaign or advertiser is out of use.
     fallback_url: Option<String>,
+    /// Whether signatures of postbacks are enforced.
+    signing: SigningMode,
+    /// Whether postbacks may come with a static token.
+    static_token: StaticToken,
     /// When it was made.
     created_at: Timestamp,
     /// When it was last changed.
@@ -111,6 +135,8 @@ impl From<Advertiser> for AdvertiserView {
             click_id_parameter: row.click_id_parameter,
             deep_link_hosts: row.deep_link_hosts.0,
             fallback_url: row.fallback_url,
+            signing: row.signing,
+            static_token: row.static_token,
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
@@ -150,6 +176,10 @@ pub async fn create_advertiser(
     let hosts =
         fields.optional("/deep_link_hosts", Some(body.deep_link_hosts.unwrap_or_default()), read::hosts);
     let fallback_url = fields.optional("/fallback_url", body.fallback_url, read::landing_url);
+    let signing = body.signing.unwrap_or_else(|| SigningMode::Enforce.to_string());
+    let signing = fields.optional("/signing", Some(signing), read::word(SigningMode::ALL, SigningMode::parse));
+    let static_token = body.static_token.unwrap_or_else(|| StaticToken::Refused.to_string());
+    let static_token = fields.optional("/static_token", Some(static_token), read::word(StaticToken::ALL, StaticToken::parse));
     let now = state.clock.now();
     let row = fields.finish(|| {
         Some(Advertiser {
@@ -163,11 +193,33 @@ pub async fn create_advertiser(
             fallback_url,
             created_at: now,
             updated_at: now,
+            signing: signing?,
+            static_token: static_token?,
         })
     })?;
     let inserted = row.clone();
-    db_write!(&state.store, |queries, conn| queries::advertisers::insert(conn, &inserted))?;
+    let weakened = SigningMode::Enforce != row.signing || StaticToken::Refused != row.static_token;
+    let asked = weakened.then(|| signing_changed(&state, &caller, row.id, Some(row.signing), Some(row.static_token)));
+    db_write!(&state.store, |queries, conn| {
+        queries::advertisers::insert(conn, &inserted)?;
+        if let Some(asked) = &asked {
+            queries::audit_events::insert(conn, asked)?;
+        }
+        Ok::<_, Error>(())
+    })?;
     Ok(HttpResponse::Created().json(AdvertiserView::from(row)))
+}
+
+/// That it was changed what an advertiser asks of its postbacks, for the audit log.
+fn signing_changed(
+    state: &State,
+    caller: &Caller,
+    id: AdvertiserId,
+    signing: Option<SigningMode>,
+    static_token: Option<StaticToken>,
+) -> AuditEvent {
+    let details = json!({"signing": signing, "static_token": static_token});
+    event(state, caller, AuditAction::AdvertiserSigningChanged, id, details)
 }
 
 fn click_id_parameter(text: String) -> Result<String, String> {
@@ -237,10 +289,21 @@ pub async fn update_advertiser(
         deep_link_hosts: fields.optional("/deep_link_hosts", body.deep_link_hosts, read::hosts).map(Json),
         fallback_url: fields.change("/fallback_url", body.fallback_url, read::landing_url),
         updated_at: state.clock.now(),
+        signing: fields.optional("/signing", body.signing, read::word(SigningMode::ALL, SigningMode::parse)),
+        static_token: fields.optional(
+            "/static_token",
+            body.static_token,
+            read::word(StaticToken::ALL, StaticToken::parse),
+        ),
     };
     let changes = fields.finish(|| Some(changes))?;
+    let for_audit = state.clone();
     let row = db_write!(&state.store, |queries, conn| {
         let found = queries::advertisers::get(conn, &caller.partner, &id)?;
+        if changes.signing.is_some() || changes.static_token.is_some() {
+            let changed = signing_changed(&for_audit, &caller, found.id, changes.signing, changes.static_token);
+            queries::audit_events::insert(conn, &changed)?;
+        }
         queries::advertisers::update(conn, &caller.partner, found.id, &changes)
     })?;
     Ok(web::Json(row.into()))

@@ -10,7 +10,9 @@ macro_rules! filter {
     };
 }
 
+pub mod advertiser_signing;
 pub mod advertisers;
+pub mod audit_events;
 mod campaign_targeting;
 pub mod campaigns;
 pub mod clicks;
@@ -24,6 +26,7 @@ pub mod partner;
 pub mod postbacks;
 pub mod publishers;
 pub mod reports;
+mod signing_key_views;
 pub mod signing_keys;
 mod visits;
 

@@ -69,7 +69,7 @@ fn who(code: Code) -> &'static str {
             "nobody"
         }
         Code::AcceptedPending | Code::GoalInactive => "the partner",
-        Code::ScopeMissing => "the sender, or the partner",
+        Code::ScopeMissing | Code::SourceIpNotAllowed | Code::TokenNotAllowed => "the sender, or the partner",
         Code::HttpsRequired => "the sender, or the operator",
         Code::GoalMismatch | Code::ClickExpired | Code::ReportingDelayExceeded => {
             "the sender, or the partner"

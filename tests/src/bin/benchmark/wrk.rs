@@ -92,6 +92,18 @@ impl Wrk {
 
     /// Sends requests for so many seconds.
     pub async fn drive_for(&self, seconds: u64, base_url: &str, requests: &[String], repeat: Repeat) -> Run {
+        self.drive_over(self.connections, seconds, base_url, requests, repeat).await
+    }
+
+    /// Sends requests for so many seconds over so many connections.
+    pub async fn drive_over(
+        &self,
+        connections: usize,
+        seconds: u64,
+        base_url: &str,
+        requests: &[String],
+        repeat: Repeat,
+    ) -> Run {
         let file = self.folder.join("requests");
         write(&file, requests);
         let mut command = Command::new("wrk");
@@ -99,7 +111,7 @@ impl Wrk {
             "--threads",
             &self.threads.to_string(),
             "--connections",
-            &self.connections.to_string(),
+            &connections.to_string(),
         ]);
         command.args(["--duration", &format!("{}s", seconds + DRAIN_SECONDS), "--timeout", "10s"]);
         command.arg("--script").arg(self.folder.join("wrk.lua")).arg(base_url);
