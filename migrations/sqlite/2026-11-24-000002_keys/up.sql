@@ -1,5 +1,5 @@
 -- Keys that expire, that are for tests, that are tokens, that work from some addresses alone.
-ALTER TABLE signing_keys ADD COLUMN kind TEXT NOT NULL DEFAULT 'secret' CHECK (kind IN ('secret', 'token'));
+ALTER TABLE signing_keys ADD COLUMN kind TEXT NOT NULL DEFAULT 'signature' CHECK (kind IN ('signature', 'token'));
 -- SHA-256 of a token; a token has no sealed secret.
 ALTER TABLE signing_keys ADD COLUMN token_hash BLOB;
 ALTER TABLE signing_keys ADD COLUMN test INTEGER NOT NULL DEFAULT 0 CHECK (test IN (0, 1));

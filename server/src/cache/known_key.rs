@@ -41,7 +41,7 @@ pub struct KnownKey {
 impl KnownKey {
     pub(super) fn new(scope: PartnerScope, row: SigningKey, master_key: &MasterKey) -> Self {
         let secret = SigningSecret::open(master_key, scope.id(), row.id, &row.secret_sealed);
-        if secret.is_none() && row.kind == KeyKind::Secret {
+        if secret.is_none() && row.kind == KeyKind::Signature {
             let version = master_key.version_of(&row.secret_sealed);
             tracing::error!(key_id = %row.id, version, "the secret of a signing key cannot be opened; what it signs is refused");
         }

@@ -6,7 +6,7 @@ words! {
     /// How a key proves that a postback is its owner's.
     KeyKind {
         /// It signs; the secret itself is never sent.
-        Secret = "secret",
+        Signature = "signature",
         /// It is sent along as it is, as `token=`.
         Token = "token",
     }

@@ -151,7 +151,7 @@ schemas! {
         Scope::ALL,
     ),
     KeyKind => words(
-        "How a key proves that a postback is its owner's: it signs (`secret`), or it is sent as it is (`token`).",
+        "How a key proves that a postback is its owner's: it signs (`signature`), or it is sent as it is (`token`).",
         KeyKind::ALL,
     ),
     SigningMode => words(

@@ -68,7 +68,7 @@ pub fn reseal(conn: &mut Conn, scope: &PartnerScope, key: &SigningKey, sealed: &
 pub fn sealed(conn: &mut Conn, scope: &PartnerScope) -> QueryResult<Vec<SigningKey>> {
     signing_keys::table
         .filter(signing_keys::partner_id.eq(scope.id()))
-        .filter(signing_keys::kind.eq(KeyKind::Secret))
+        .filter(signing_keys::kind.eq(KeyKind::Signature))
         .select(SigningKey::as_select())
         .load(conn)
 }

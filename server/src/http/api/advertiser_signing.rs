@@ -61,8 +61,8 @@ pub struct WouldBeRefused {
     postbacks: i64,
 }
 
-/// Tells whether signatures are enforced for an advertiser, and, from the log of the last days, how many of its postbacks
-/// enforcing would have refused, out of how many: the forecast for turning `observe` into `enforce`.
+/// Tells what enforcing an advertiser's signatures would have refused. It is counted in the log of the last days: the
+/// forecast for turning `observe` into `enforce`.
 #[utoipa::path(tag = "Advertisers", params(("id" = String, Path, description = "The advertiser's id, or `ext:` and your own."), ForecastQuery),
     responses((status = 200, description = "The forecast.", body = SigningForecast)),
     extensions(("x-codes" = json!(["malformed", "not_found", "validation_failed"]))))]

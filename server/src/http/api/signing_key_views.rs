@@ -22,7 +22,7 @@ pub struct CreateSigningKey {
     /// A name for people, 1 to 200 characters.
     #[schema(required, value_type = String)]
     pub name: Option<String>,
-    /// `secret` (by default): it signs. `token`: a static token, sent as `token=`, for systems that cannot sign; it
+    /// `signature` (by default): it signs. `token`: a static token, sent as `token=`, for systems that cannot sign; it
     /// speaks for exactly one advertiser, which has to allow it, and reports conversions only.
     #[schema(value_type = Option<KeyKind>)]
     pub kind: Option<String>,
@@ -68,7 +68,7 @@ pub struct RotateSigningKey {
 
 /// A signing key or a token.
 #[derive(Serialize, ToSchema)]
-#[schema(examples(json!({"id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Shop back end", "kind": "secret", "advertiser_ids": ["adv_01kayw5m8hfz2v6y0t3n7r9q4c"], "scopes": ["conversions:write"], "allowed_ips": [], "test": false, "created_at": "2026-11-22T10:00:00Z", "expires_at": null, "revoked_at": null, "last_used_at": "2026-11-22T11:30:00Z"})))]
+#[schema(examples(json!({"id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Shop back end", "kind": "signature", "advertiser_ids": ["adv_01kayw5m8hfz2v6y0t3n7r9q4c"], "scopes": ["conversions:write"], "allowed_ips": [], "test": false, "created_at": "2026-11-22T10:00:00Z", "expires_at": null, "revoked_at": null, "last_used_at": "2026-11-22T11:30:00Z"})))]
 pub struct SigningKeyView {
     /// Its id: what `X-Key-Id` and `key_id` say.
     id: KeyId,
@@ -97,7 +97,7 @@ pub struct SigningKeyView {
 
 /// A signing key with its secret, which is shown this once.
 #[derive(Serialize, ToSchema)]
-#[schema(examples(json!({"id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Shop back end", "kind": "secret", "advertiser_ids": [], "scopes": ["conversions:write"], "allowed_ips": [], "test": false, "created_at": "2026-11-22T10:00:00Z", "expires_at": null, "revoked_at": null, "last_used_at": null, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="})))]
+#[schema(examples(json!({"id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Shop back end", "kind": "signature", "advertiser_ids": [], "scopes": ["conversions:write"], "allowed_ips": [], "test": false, "created_at": "2026-11-22T10:00:00Z", "expires_at": null, "revoked_at": null, "last_used_at": null, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="})))]
 pub struct NewSigningKeyView {
     /// The key.
     #[serde(flatten)]
@@ -108,7 +108,7 @@ pub struct NewSigningKeyView {
 
 /// A new signing key with its secret, which is shown this once, and the key that gives way to it.
 #[derive(Serialize, ToSchema)]
-#[schema(examples(json!({"id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Shop back end", "kind": "secret", "advertiser_ids": [], "scopes": ["conversions:write"], "allowed_ips": [], "test": false, "created_at": "2026-11-22T10:00:00Z", "expires_at": null, "revoked_at": null, "last_used_at": null, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=", "replaced": {"id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Shop back end", "kind": "secret", "advertiser_ids": [], "scopes": ["conversions:write"], "allowed_ips": [], "test": false, "created_at": "2026-01-22T10:00:00Z", "expires_at": "2026-11-24T10:00:00Z", "revoked_at": null, "last_used_at": "2026-11-22T09:59:00Z"}})))]
+#[schema(examples(json!({"id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Shop back end", "kind": "signature", "advertiser_ids": [], "scopes": ["conversions:write"], "allowed_ips": [], "test": false, "created_at": "2026-11-22T10:00:00Z", "expires_at": null, "revoked_at": null, "last_used_at": null, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=", "replaced": {"id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "name": "Shop back end", "kind": "signature", "advertiser_ids": [], "scopes": ["conversions:write"], "allowed_ips": [], "test": false, "created_at": "2026-01-22T10:00:00Z", "expires_at": "2026-11-24T10:00:00Z", "revoked_at": null, "last_used_at": "2026-11-22T09:59:00Z"}})))]
 pub struct RotatedSigningKeyView {
     /// The new key, with its secret.
     #[serde(flatten)]

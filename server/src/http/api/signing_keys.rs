@@ -75,7 +75,7 @@ pub async fn create_signing_key(
     let now = state.clock.now();
     let mut fields = Fields::default();
     let name = fields.required("/name", body.name, read::name);
-    let kind = body.kind.unwrap_or_else(|| KeyKind::Secret.to_string());
+    let kind = body.kind.unwrap_or_else(|| KeyKind::Signature.to_string());
     let kind = fields.optional("/kind", Some(kind), read::word(KeyKind::ALL, KeyKind::parse));
     let scopes = body.scopes.unwrap_or_else(|| vec![Scope::ConversionsWrite.to_string()]);
     let scopes = fields.optional("/scopes", Some(scopes), read_scopes);
@@ -261,7 +261,7 @@ pub async fn update_signing_key(
     Ok(web::Json(SigningKeyView::new(row, &state)))
 }
 
-/// Rotates a signing key: makes a new one with the same powers, and lets the old one work for a grace time, so that
+/// Rotates a signing key. Makes a new one with the same powers, and lets the old one work for a grace time, so that
 /// nothing is lost while its users change over. The answer holds the new secret: the only time it is shown.
 #[utoipa::path(tag = "Signing keys", params(("id" = String, Path, description = "The old key's id.")),
     request_body = RotateSigningKey,

@@ -73,15 +73,15 @@ enum Outcome {
     Refused(Answer),
 }
 
-/// Reports up to 1,000 conversions in one message: a JSON array (`application/json`), or a JSON object in each line
-/// (`application/x-ndjson`), at most 1 MiB, signed once over the whole body like a single report. Each item is read,
+/// Reports up to 1,000 conversions in one message. It is a JSON array (`application/json`), or a JSON object in each
+/// line (`application/x-ndjson`), at most 1 MiB, signed once over the whole body like a single report. Each item is read,
 /// judged and logged for itself, in its order, and never keeps another one from being counted: `results` has the same
 /// answer for each as a single report would get, with its `index`. The batch itself is not recorded, so that 200 says
 /// nothing about the items. It is refused as a whole only for its signature, its size, or an array that is none; send
 /// the same message again after a failure, and what was counted is answered `duplicate`. An item that says
 /// `"validate_only": true` is only validated.
 #[utoipa::path(tag = "Tracking",
-    request_body(content((BatchBody = "application/json"), (String = "application/x-ndjson")), description = "The reports."),
+    request_body(content((BatchBody = "application/json"), (String = "application/x-ndjson", example = "{\"goal\":\"purchase\",\"click_id\":\"101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7\",\"order_id\":\"A-1001\",\"amount\":\"49.90\",\"currency\":\"EUR\"}\n")), description = "The reports."),
     params(SignatureHeaders, MessageQuery),
     responses((status = 200, description = "A verdict for each item.", body = BatchVerdicts)),
     extensions(("x-codes" = json!(["payload_too_large", "unsupported_media_type"]))))]
