@@ -187,7 +187,8 @@ impl Cache {
         Ok(found.await?.unwrap_or_default())
     }
 
-    async fn goals(&self, scope: PartnerScope, advertiser: AdvertiserId) -> Result<Arc<Vec<GoalRules>>> {
+    /// The goals that serve an advertiser: its own first, then the partner's.
+    pub async fn goals(&self, scope: PartnerScope, advertiser: AdvertiserId) -> Result<Arc<Vec<GoalRules>>> {
         let found = self.look_up(&self.0.goals, (scope.id(), advertiser), async {
             let rows =
                 db_read!(&self.0.store, |queries, conn| queries::goals::serving(conn, &scope, advertiser))?;

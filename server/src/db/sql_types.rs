@@ -19,12 +19,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::domain::{
     click_id::ClickId,
     consent::Consent,
-    conversion::{ConversionStatus, MatchMode},
+    conversion::{Actor, AdjustmentKind, ConversionStatus, MatchMode, Reason},
     currency::Currency,
     goal::{Counting, DefaultStatus, HoldEnd, MoneyKind},
     ids::*,
     money::Micros,
-    postback::Form,
+    postback::{About, Form},
     setup::{DeepLinks, Status},
     time::Timestamp,
     visitor::{ClickClass, IpStorage},
@@ -159,6 +159,10 @@ text_columns!(
     ClickClass,
     IpStorage,
     Form,
+    About,
+    AdjustmentKind,
+    Reason,
+    Actor,
     Currency,
 );
 
