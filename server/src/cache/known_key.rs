@@ -53,8 +53,7 @@ impl KnownKey {
 
     /// Whether it works from an address.
     pub fn works_from(&self, address: IpAddr) -> bool {
-        self.row.allowed_ips.0.is_empty()
-            || self.allowed_ips.iter().any(|network| network.contains(&address))
+        self.row.allowed_ips.0.is_empty() || self.allowed_ips.iter().any(|network| network.contains(&address))
     }
 }
 

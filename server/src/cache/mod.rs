@@ -12,9 +12,9 @@ mod snapshot;
 use std::{future::Future, sync::Arc, time::Duration};
 
 pub use known_key::{KeyUses, KnownKey};
+use serde::{Deserialize, Serialize};
 use shelf::Shelf;
 pub use snapshot::Snapshot;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Clock,
@@ -133,7 +133,8 @@ impl Cache {
     pub async fn signing_key(&self, id: KeyId) -> Result<Option<Arc<KnownKey>>> {
         self.look_up(&self.0.keys, id, async {
             let found = db_read!(&self.0.store, |queries, conn| queries::signing_keys::find_any(conn, id))?;
-            let known = |(scope, row): (PartnerScope, _)| (scope.id(), KnownKey::new(scope, row, &self.0.master_key));
+            let known =
+                |(scope, row): (PartnerScope, _)| (scope.id(), KnownKey::new(scope, row, &self.0.master_key));
             Ok(found.map(known))
         })
         .await
@@ -193,7 +194,8 @@ impl Cache {
         Ok(found.await?.unwrap_or_default())
     }
 
-    async fn goals(&self, scope: PartnerScope, advertiser: AdvertiserId) -> Result<Arc<Vec<GoalRules>>> {
+    /// The goals that serve an advertiser: its own first, then the partner's.
+    pub async fn goals(&self, scope: PartnerScope, advertiser: AdvertiserId) -> Result<Arc<Vec<GoalRules>>> {
         let found = self.look_up(&self.0.goals, (scope.id(), advertiser), async {
             let rows =
                 db_read!(&self.0.store, |queries, conn| queries::goals::serving(conn, &scope, advertiser))?;

@@ -27,7 +27,9 @@ impl Cache {
             }));
         }
         let meant = if narrowed.is_empty() {
-            Some(self.some_advertisers(scope).await?.to_vec()).filter(|some| some.len() == 1).unwrap_or_default()
+            Some(self.some_advertisers(scope).await?.to_vec())
+                .filter(|some| some.len() == 1)
+                .unwrap_or_default()
         } else {
             narrowed.clone()
         };

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use super::Cache;
 use crate::{
-    db::received::{Received, SetUp},
+    db::{
+        received::{Received, SetUp},
+        scope::PartnerScope,
+    },
     domain::{
-        attribution::Credit,
+        attribution::{Credit, KeyPowers},
         click_id::ClickId,
         code::Code,
         ids::{AdvertiserId, Reference},
         link_name::LinkName,
-        postback::Report,
         refusal::{FieldError, Refusal},
         setup::Status,
     },
@@ -28,7 +30,7 @@ impl Cache {
                 return Ok(SetUp { advertiser, goals, publisher_is_permitted: true, link: None });
             }
         };
-        let advertiser = self.whose(received, report).await?;
+        let advertiser = self.whose(received.scope, &received.powers, report.advertiser.as_ref()).await?;
         let advertiser = advertiser.map_err(|refusal| refusal.pointing_into(received.form));
         let goals = match &advertiser {
             Ok(advertiser) => self.goals(received.scope, *advertiser).await?,
@@ -46,15 +48,18 @@ impl Cache {
     }
 
     /// Whose conversion it is: the report says it, or the key leaves no choice.
-    async fn whose(&self, received: &Received, report: &Report) -> Result<Result<AdvertiserId, Refusal>> {
-        let powers = &received.powers;
-        if let Some(name) = &report.advertiser {
-            let found = self.advertiser(received.scope, name.clone()).await?;
-            let found = found.map(|known| known.id);
+    pub async fn whose(
+        &self,
+        scope: PartnerScope,
+        powers: &KeyPowers,
+        named: Option<&Reference<AdvertiserId>>,
+    ) -> Result<Result<AdvertiserId, Refusal>> {
+        if let Some(name) = named {
+            let found = self.advertiser(scope, name.clone()).await?.map(|known| known.id);
             return Ok(found.filter(|id| powers.covers(*id)).ok_or_else(|| unknown(name)));
         }
         let some = match powers.advertisers.as_slice() {
-            [] => self.some_advertisers(received.scope).await?.to_vec(),
+            [] => self.some_advertisers(scope).await?.to_vec(),
             narrowed => narrowed.to_vec(),
         };
         Ok(match some.as_slice() {

@@ -71,6 +71,7 @@ macro_rules! bulk_tables {
                 batch_index: Nullable<Integer> = Option<i32>,
                 test: Bool = bool,
                 not_enforced: Nullable<Text> = Option<String>,
+                about: Text = About,
             ]
         );
 
@@ -166,7 +167,7 @@ pub(in crate::db) mod types {
             goal::HoldEnd,
             ids::*,
             money::Micros,
-            postback::Form,
+            postback::{About, Form},
             time::Timestamp,
             visitor::ClickClass,
         },

@@ -144,9 +144,21 @@ mod tests {
 
     #[test]
     fn a_broken_array_is_malformed_as_a_whole() {
-        for content in
-            ["", "{}", "[", "[{}", "[{},]", "[,]", "[{} {}]", "[{}]x", "[{]", "[{}],[]", "\u{feff}[]", "[\"x]", "null"]
-        {
+        for content in [
+            "",
+            "{}",
+            "[",
+            "[{}",
+            "[{},]",
+            "[,]",
+            "[{} {}]",
+            "[{}]x",
+            "[{]",
+            "[{}],[]",
+            "\u{feff}[]",
+            "[\"x]",
+            "null",
+        ] {
             assert_eq!(texts(Layout::Array, content), Err(Code::Malformed), "{content}");
         }
     }

@@ -261,7 +261,10 @@ mod tests {
             assert_eq!(both.open(b"other", &sealed), None);
         }
         assert_eq!(KEY.open(b"place", &new), None, "the second version is not there");
-        assert_eq!((both.version_of(&old), both.version_of(&new), both.version_of(b"")), (Some(1), Some(2), None));
+        assert_eq!(
+            (both.version_of(&old), both.version_of(&new), both.version_of(b"")),
+            (Some(1), Some(2), None)
+        );
         assert_eq!(both.fingerprint(), KEY.fingerprint(), "what is derived stays");
         let mut renamed = new;
         renamed[4] = 1;

@@ -18,8 +18,8 @@ use crate::{
 pub struct Caller {
     /// Whose things it may see and change.
     pub partner: PartnerScope,
-    /// Its API key.
-    pub key_id: ApiKeyId,
+    /// The key it has shown.
+    pub key: ApiKeyId,
 }
 
 impl FromRequest for Caller {
@@ -41,6 +41,8 @@ impl FromRequest for Caller {
 pub struct Recorder {
     /// For whom it records.
     pub partner: PartnerScope,
+    /// The key it has shown.
+    pub key: ApiKeyId,
 }
 
 impl FromRequest for Recorder {
@@ -49,7 +51,10 @@ impl FromRequest for Recorder {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { Ok(Self { partner: authenticate(&request).await?.partner }) })
+        Box::pin(async move {
+            let Caller { partner, key } = authenticate(&request).await?;
+            Ok(Self { partner, key })
+        })
     }
 }
 
@@ -64,7 +69,7 @@ pub async fn authenticate(request: &HttpRequest) -> Result<Caller> {
     let row = db_read!(&state.store, |queries, conn| queries::api_keys::find_any(conn, id))?;
     let row = row.filter(|row| key.matches(&row.secret_hash) && row.revoked_at.is_none());
     let row = row.ok_or_else(|| Refusal::of(Code::ApiKeyInvalid))?;
-    Ok(Caller { partner: PartnerScope::established(row.partner_id), key_id: row.id })
+    Ok(Caller { partner: PartnerScope::established(row.partner_id), key: row.id })
 }
 
 fn bearer(request: &HttpRequest) -> Result<&str, Refusal> {

@@ -5,12 +5,14 @@ use utoipa_actix_web::{scope, service_config::ServiceConfig};
 
 use super::{
     api::{
-        advertiser_signing::*, advertisers::*, audit_events::*, campaigns::*, clicks::*, conversions::*, creatives::*, goals::*, impressions::*,
-        links::*, partner::*, postbacks::*, publishers::*, reports::*, signing_keys::*,
+        adjustments::*, advertiser_signing::*, advertisers::*, audit_events::*, bulk_decisions::*,
+        campaigns::*, clicks::*, conversions::*, creatives::*, goals::*, impressions::*, links::*,
+        partner::*, postbacks::*, publishers::*, reports::*, signing_keys::*,
     },
     docs,
     health::{check_live, check_ready},
     track::{
+        adjustments::report_adjustment,
         batch::report_conversions,
         clicks::{follow_link, probe_link},
         impressions::show_pixel,
@@ -26,6 +28,7 @@ pub fn documented(config: &mut ServiceConfig<'_>) {
             .service(get_postback_url)
             .service(post_postback_form)
             .service(report_conversion)
+            .service(report_adjustment)
             .service(report_conversions)
             .configure(set_up)
             .configure(records),
@@ -89,6 +92,9 @@ fn records(config: &mut ServiceConfig<'_>) {
         .service(list_postbacks)
         .service(get_postback)
         .service(list_conversions)
+        .service(decide_in_bulk)
+        .service(adjust_conversion)
+        .service(get_conversion_history)
         .service(get_conversion)
         .service(get_report);
 }

@@ -17,11 +17,11 @@ use crate::domain::{
     click_id::ClickId,
     code::Code,
     consent::Consent,
-    conversion::{ConversionStatus, MatchMode},
+    conversion::{Actor, AdjustmentKind, ConversionStatus, MatchMode, Reason},
     currency::Currency,
     goal::{Counting, DefaultStatus, HoldEnd, MoneyKind},
     ids::*,
-    postback::Form,
+    postback::{About, Form},
     report::Dimension,
     scopes::Scope,
     setup::{DeepLinks, Status},
@@ -132,6 +132,19 @@ schemas! {
          payable; `rejected`: never payable; `reversed`: approved and taken back.",
         ConversionStatus::ALL,
     ),
+    AdjustmentKind => words(
+        "What is done to a conversion. `retraction`: a full refund, which rejects what was never payable and reverses \
+         what was; `restatement`: a new amount; `approve` and `reject`: a decision; `reopen`: takes a rejection back. \
+         `hold_end` cannot be asked for: it is the end of the refund period.",
+        AdjustmentKind::ALL,
+    ),
+    Reason => words("Why a conversion is changed.", Reason::ALL),
+    Actor => words(
+        "Who changed a conversion: the `system` at the end of a hold, the `partner` by an API key, an `advertiser` by a \
+         signing key.",
+        Actor::ALL,
+    ),
+    About => words("What a line of the log reports: a conversion, or an adjustment of one.", About::ALL),
     MatchMode => words(
         "How a conversion was matched; `transaction`: by its click id.",
         MatchMode::ALL,
@@ -146,8 +159,9 @@ schemas! {
         Form::ALL,
     ),
     Scope => words(
-        "One power of a signing key. `conversions:write`: report conversions; `status:write`: decide their status. \
-         `adjustments:write` and `logs:read` can be given, and open nothing yet.",
+        "One power of a signing key. `conversions:write`: report conversions; `status:write`: decide their status; \
+         `adjustments:write`: report refunds and restated amounts, and with `status:write` decisions. `logs:read` can \
+         be given, and opens nothing yet.",
         Scope::ALL,
     ),
     KeyKind => words(
@@ -157,7 +171,8 @@ schemas! {
     SigningMode => words(
         "What becomes of a postback whose signature is missing, wrong or out of its time. `enforce`: it is refused. \
          `observe`: it is taken, with the flag `signature_not_enforced`, and the log says what enforcing would have \
-         answered; for the time in which senders learn to sign, because whoever knows a key's id can then report.",
+         answered; for the time in which senders learn to sign, because whoever knows a key's id can then report. \
+         Adjustments are always enforced.",
         SigningMode::ALL,
     ),
     StaticToken => words("Whether postbacks may come with a static token.", StaticToken::ALL),
@@ -243,13 +258,16 @@ fn postback_answer() -> ObjectBuilder {
         .property("hold_until", or_null(reference::<Timestamp>(), "When the hold ends."))
         .property("retry", retry())
         .property("hint", nullable_text("What to do, if there is anything to do."))
-        .property("flags", list(
+        .property(
+            "flags",
+            list(
                 text("A word."),
                 "Why the conversion waits for a decision: `goal_needs_approval`, `requested_pending`, \
                  `campaign_paused`, `bot_click`, `prefetch_click`, `invalid_click`, `click_row_missing`, \
                  `weak_token`. What else is noteworthy: `unknown_parameter`, `status_not_permitted`, \
                  `signature_not_enforced`. New words may be added.",
-            ))
+            ),
+        )
         .property("type", text("Of a refusal: where the code is explained.").format(uri_reference()))
         .property("title", text("Of a refusal: what the code means."))
         .property("detail", text("Of a refusal: what is wrong with this request."))

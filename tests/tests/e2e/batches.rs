@@ -40,7 +40,9 @@ async fn a_thousand_items_are_counted_each_for_itself() {
     assert_eq!(acme.agency.all("/v1/conversions").await.len(), 1_000);
     let lines = acme.agency.all("/v1/postbacks").await;
     assert_eq!(lines.len(), 1_000);
-    assert!(lines.iter().all(|line| (&line["message_id"], &line["form"]) == (&json!("batch_1"), &json!("json"))));
+    assert!(
+        lines.iter().all(|line| (&line["message_id"], &line["form"]) == (&json!("batch_1"), &json!("json")))
+    );
     let mut places: Vec<_> = lines.iter().map(|line| line["batch_index"].as_i64().unwrap()).collect();
     places.sort_unstable();
     assert_eq!(places, (0..1_000).collect::<Vec<_>>());
@@ -77,8 +79,19 @@ async fn an_item_that_is_refused_keeps_no_other_from_counting() {
     let body = format!("[{}]", items.join(", "));
     let answer = send(&acme, "", ARRAY, body.as_bytes()).await.expect(200);
     let wanted = [
-        "accepted", "malformed", "malformed", "malformed", "malformed", "malformed", "malformed",
-        "click_id_malformed", "goal_mismatch", "duplicate", "duplicate_conflict", "validated", "accepted",
+        "accepted",
+        "malformed",
+        "malformed",
+        "malformed",
+        "malformed",
+        "malformed",
+        "malformed",
+        "click_id_malformed",
+        "goal_mismatch",
+        "duplicate",
+        "duplicate_conflict",
+        "validated",
+        "accepted",
     ];
     assert_eq!(codes(&answer), wanted);
     assert_eq!((&answer["counts"]["accepted"], &answer["counts"]["rejected"]), (&json!(4), &json!(9)));
@@ -87,7 +100,11 @@ async fn an_item_that_is_refused_keeps_no_other_from_counting() {
     for result in results {
         assert!(result["postback_id"].is_string() && result["retry"].is_string(), "{result:#}");
         let is_problem = result["result"] == "rejected";
-        assert_eq!((result["type"].is_string(), result["status"].is_u64()), (is_problem, is_problem), "{result:#}");
+        assert_eq!(
+            (result["type"].is_string(), result["status"].is_u64()),
+            (is_problem, is_problem),
+            "{result:#}"
+        );
     }
     assert_eq!(acme.agency.all("/v1/conversions").await.len(), 2);
     assert_eq!(acme.agency.all("/v1/postbacks").await.len(), 13);
@@ -116,7 +133,9 @@ async fn a_batch_that_is_none_is_refused_as_a_whole() {
     let acme = app.acme().await;
     let click_id = acme.click().await;
     let item = sale(&click_id, 1).to_string();
-    for body in ["", "{}", &item, "[", &format!("[{item}"), &format!("[{item},]"), &format!("[{item}] x"), "null"] {
+    for body in
+        ["", "{}", &item, "[", &format!("[{item}"), &format!("[{item},]"), &format!("[{item}] x"), "null"]
+    {
         let problem = send(&acme, "", ARRAY, body.as_bytes()).await.refused(400, "malformed");
         assert!(problem["message"].as_str().unwrap().contains("at byte"), "{body}: {problem:#}");
         assert!(problem["postback_id"].is_string(), "its owner finds it in the log: {problem:#}");
@@ -134,9 +153,15 @@ async fn a_batch_that_is_none_is_refused_as_a_whole() {
     let altered = signed.try_clone().unwrap().body(format!("[{item} ]"));
     Answer::to(altered).await.refused(401, "signature_invalid");
     assert_eq!(acme.agency.all("/v1/conversions").await.len(), 0);
-    Answer::to(client().post(&url).header(CONTENT_TYPE, ARRAY).body("[]")).await.refused(401, "signature_missing");
+    Answer::to(client().post(&url).header(CONTENT_TYPE, ARRAY).body("[]"))
+        .await
+        .refused(401, "signature_missing");
     Answer::to(signed).await.expect(200);
-    assert_eq!(acme.agency.all("/v1/postbacks?code=signature_invalid").await.len(), 1, "one line for the batch");
+    assert_eq!(
+        acme.agency.all("/v1/postbacks?code=signature_invalid").await.len(),
+        1,
+        "one line for the batch"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+mod adjustments;
 mod attribution;
 mod away_at_start;
 mod batches;
@@ -11,8 +12,10 @@ mod click_cases;
 mod click_parameters;
 mod clicks;
 mod consent;
+mod decisions;
 mod geo;
 mod geo_file;
+mod holds;
 mod hostile_clicks;
 mod https;
 mod impressions;

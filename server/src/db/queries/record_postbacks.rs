@@ -24,7 +24,7 @@ use crate::{
         conversion::MatchMode,
         counted::Counted,
         ids::{AdvertiserId, ConversionId, GoalId, PartnerId, RowId},
-        postback::{Intent, Report},
+        postback::{About, Intent, Report},
         refusal::Refusal,
         totals::Changes,
     },
@@ -248,11 +248,12 @@ fn line(incoming: &Incoming, answer: &Answer) -> Postback {
             Proof::NotEnforced(code) => Some(code.as_str().to_owned()),
             Proof::Signature | Proof::Token | Proof::WeakToken => None,
         },
+        about: About::Conversion,
     }
 }
 
 /// PostgreSQL keeps no NUL in a document. The refusal says that there was one; the log shows where.
-fn without_nul(document: Map<String, Value>) -> Map<String, Value> {
+pub(super) fn without_nul(document: Map<String, Value>) -> Map<String, Value> {
     if document.iter().any(|(name, value)| name.contains('\0') || has_nul(value)) {
         document.into_iter().map(|(name, value)| (replaced(name), value_without_nul(value))).collect()
     } else {

@@ -88,10 +88,7 @@ pub fn set_last_used(conn: &mut Conn, scope: &PartnerScope, id: KeyId, at: Times
     let key =
         signing_keys::table.filter(signing_keys::partner_id.eq(scope.id())).filter(signing_keys::id.eq(id));
     let earlier = signing_keys::last_used_at.is_null().or(signing_keys::last_used_at.lt(at));
-    diesel::update(key.filter(earlier))
-        .set(signing_keys::last_used_at.eq(at))
-        .execute(conn)
-        .map(drop)
+    diesel::update(key.filter(earlier)).set(signing_keys::last_used_at.eq(at)).execute(conn).map(drop)
 }
 
 /// Revokes a key; one that is revoked already keeps its time.

@@ -66,7 +66,11 @@ pub(super) fn postback(number: u32) -> Received {
         received_at: NOW,
         form: Form::Json,
         key_id: Some(KeyId::from_bytes([5; 16])),
-        powers: KeyPowers { advertisers: vec![AdvertiserId::from_bytes([6; 16])], may_decide_status: true, proof: Proof::Signature },
+        powers: KeyPowers {
+            advertisers: vec![AdvertiserId::from_bytes([6; 16])],
+            may_decide_status: true,
+            proof: Proof::Signature,
+        },
         message_id: Some(format!("msg_{number}")),
         batch_index: None,
         is_test: false,
@@ -225,7 +229,12 @@ pub(super) fn any_postback() -> impl Strategy<Value = Received> {
     let click = (prop::sample::select(Touch::ALL), click);
     let key = (maybe(), any::<Vec<[u8; 16]>>(), any::<bool>(), any::<Option<String>>());
     let form = prop::sample::select(Form::ALL);
-    let proof = prop::sample::select(vec![Proof::Signature, Proof::Token, Proof::WeakToken, Proof::NotEnforced(Code::SignatureMissing)]);
+    let proof = prop::sample::select(vec![
+        Proof::Signature,
+        Proof::Token,
+        Proof::WeakToken,
+        Proof::NotEnforced(Code::SignatureMissing),
+    ]);
     let beside = (any::<Option<i32>>(), proof);
     (any::<[[u8; 16]; 4]>(), any_time(), form, key, any_object(), click, report, beside).prop_map(
         |(

@@ -177,9 +177,14 @@ pub async fn create_advertiser(
         fields.optional("/deep_link_hosts", Some(body.deep_link_hosts.unwrap_or_default()), read::hosts);
     let fallback_url = fields.optional("/fallback_url", body.fallback_url, read::landing_url);
     let signing = body.signing.unwrap_or_else(|| SigningMode::Enforce.to_string());
-    let signing = fields.optional("/signing", Some(signing), read::word(SigningMode::ALL, SigningMode::parse));
+    let signing =
+        fields.optional("/signing", Some(signing), read::word(SigningMode::ALL, SigningMode::parse));
     let static_token = body.static_token.unwrap_or_else(|| StaticToken::Refused.to_string());
-    let static_token = fields.optional("/static_token", Some(static_token), read::word(StaticToken::ALL, StaticToken::parse));
+    let static_token = fields.optional(
+        "/static_token",
+        Some(static_token),
+        read::word(StaticToken::ALL, StaticToken::parse),
+    );
     let now = state.clock.now();
     let row = fields.finish(|| {
         Some(Advertiser {
@@ -199,7 +204,8 @@ pub async fn create_advertiser(
     })?;
     let inserted = row.clone();
     let weakened = SigningMode::Enforce != row.signing || StaticToken::Refused != row.static_token;
-    let asked = weakened.then(|| signing_changed(&state, &caller, row.id, Some(row.signing), Some(row.static_token)));
+    let asked =
+        weakened.then(|| signing_changed(&state, &caller, row.id, Some(row.signing), Some(row.static_token)));
     db_write!(&state.store, |queries, conn| {
         queries::advertisers::insert(conn, &inserted)?;
         if let Some(asked) = &asked {
@@ -301,7 +307,8 @@ pub async fn update_advertiser(
     let row = db_write!(&state.store, |queries, conn| {
         let found = queries::advertisers::get(conn, &caller.partner, &id)?;
         if changes.signing.is_some() || changes.static_token.is_some() {
-            let changed = signing_changed(&for_audit, &caller, found.id, changes.signing, changes.static_token);
+            let changed =
+                signing_changed(&for_audit, &caller, found.id, changes.signing, changes.static_token);
             queries::audit_events::insert(conn, &changed)?;
         }
         queries::advertisers::update(conn, &caller.partner, found.id, &changes)

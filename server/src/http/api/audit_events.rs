@@ -95,7 +95,7 @@ pub fn event(
     AuditEvent {
         partner_id: caller.partner.id(),
         id: state.clock.new_id(),
-        actor: caller.key_id,
+        actor: caller.key,
         action,
         subject: subject.to_string(),
         details: Json(details),

@@ -10,9 +10,11 @@ macro_rules! filter {
     };
 }
 
+pub mod adjustments;
 pub mod advertiser_signing;
 pub mod advertisers;
 pub mod audit_events;
+pub mod bulk_decisions;
 mod campaign_targeting;
 pub mod campaigns;
 pub mod clicks;

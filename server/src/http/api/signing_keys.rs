@@ -178,7 +178,8 @@ fn read_ips(list: Vec<String>) -> Result<Vec<String>, String> {
 }
 
 fn read_ip(text: &str) -> Result<IpNet, String> {
-    let network: Option<IpNet> = text.parse().ok().or_else(|| text.parse().ok().map(|address: IpAddr| address.to_canonical().into()));
+    let network: Option<IpNet> =
+        text.parse().ok().or_else(|| text.parse().ok().map(|address: IpAddr| address.to_canonical().into()));
     network.ok_or_else(|| {
         let shown: String = text.chars().take(60).collect();
         format!("`{shown}` is neither an address such as 192.0.2.7 nor a network such as 2001:db8::/32")
@@ -192,7 +193,11 @@ fn read_end(text: String, now: Timestamp) -> Result<Timestamp, String> {
 
 fn read_grace(seconds: i64) -> Result<i64, String> {
     let fits = (0..=LONGEST_GRACE_SECONDS).contains(&seconds);
-    if fits { Ok(seconds) } else { Err(format!("must be a number of seconds from 0 to {LONGEST_GRACE_SECONDS}")) }
+    if fits {
+        Ok(seconds)
+    } else {
+        Err(format!("must be a number of seconds from 0 to {LONGEST_GRACE_SECONDS}"))
+    }
 }
 
 /// Lists signing keys, newest first, revoked ones included. Secrets are not shown.

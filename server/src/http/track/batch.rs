@@ -167,10 +167,8 @@ async fn judge(
 }
 
 fn parameters(content: &[u8]) -> Result<Parameters, Refusal> {
-    Parameters::from_json(content).map_err(|refusal| Refusal {
-        detail: refusal.detail.replacen("The body", "The item", 1),
-        ..refusal
-    })
+    Parameters::from_json(content)
+        .map_err(|refusal| Refusal { detail: refusal.detail.replacen("The body", "The item", 1), ..refusal })
 }
 
 /// The verdict on an item. What finds no room is told so, and keeps nobody else from it.

@@ -242,19 +242,26 @@ impl Sender {
 
     fn used(&self, state: &State, proof: Proof) -> Result<KeyPowers, Refusal> {
         state.key_uses.note(&self.key, self.now);
-        self.permitted(proof)
+        self.permitted(proof, Scope::ConversionsWrite)
     }
 
-    fn permitted(&self, proof: Proof) -> Result<KeyPowers, Refusal> {
+    /// What the sender may do with a signed message that needs another scope. It is always enforced, whatever the
+    /// advertiser only observes of its reports.
+    pub fn enforced_powers(&self, state: &State, needed: Scope) -> Result<KeyPowers, Refusal> {
+        let proof = self.proof.as_ref().map_err(|unproven| unproven.refusal.clone())?;
+        state.key_uses.note(&self.key, self.now);
+        self.permitted(*proof, needed)
+    }
+
+    fn permitted(&self, proof: Proof, needed: Scope) -> Result<KeyPowers, Refusal> {
         if !self.key.works_from(self.client) {
             let detail = format!("The key does not work from {}.", self.client);
             return Err(Refusal::new(Code::SourceIpNotAllowed, detail));
         }
         let key = &self.key.row;
         let may = |scope: Scope| key.scopes.0.iter().any(|word| word == scope.as_str());
-        if !may(Scope::ConversionsWrite) {
-            let detail = format!("The key lacks the scope `{}`.", Scope::ConversionsWrite);
-            return Err(Refusal::new(Code::ScopeMissing, detail));
+        if !may(needed) {
+            return Err(lacks(needed));
         }
         let may_decide_status = may(Scope::StatusWrite) && !matches!(proof, Proof::NotEnforced(_));
         Ok(KeyPowers { advertisers: key.advertiser_ids.0.clone(), may_decide_status, proof })
@@ -285,6 +292,11 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Refusal> {
             .to_str()
             .map_err(|_| Refusal::new(Code::SignatureInvalid, format!("`{name}` is not plain text."))),
     }
+}
+
+/// The refusal of a key that may not do something.
+pub fn lacks(scope: Scope) -> Refusal {
+    Refusal::new(Code::ScopeMissing, format!("The key lacks the scope `{scope}`."))
 }
 
 fn out_of_tolerance(problem: TimestampProblem, now: Timestamp) -> Refusal {

@@ -98,7 +98,10 @@ impl Figures<'_> {
     }
 
     fn all(&self) -> impl Iterator<Item = &Measured> {
-        self.rounds.iter().flat_map(|round| [&round.clicks, &round.postbacks, &round.batches]).chain(self.beside)
+        self.rounds
+            .iter()
+            .flat_map(|round| [&round.clicks, &round.postbacks, &round.batches])
+            .chain(self.beside)
     }
 
     fn answered(&self) -> u64 {

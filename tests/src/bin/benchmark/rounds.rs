@@ -134,11 +134,7 @@ impl Rounds {
 
     /// Postbacks to prepare: as many as a round may need, or all when no round has said yet how many that is.
     fn prepared(&self) -> usize {
-        if self.fastest > 0.0 {
-            self.unsold.len().min(self.wanted_singly())
-        } else {
-            self.unsold.len() / 2
-        }
+        if self.fastest > 0.0 { self.unsold.len().min(self.wanted_singly()) } else { self.unsold.len() / 2 }
     }
 
     async fn clicks(&mut self, seconds: u64) -> Measured {
@@ -187,8 +183,7 @@ impl Rounds {
         let clicks: Vec<[u8; 16]> = self.unsold.iter().copied().take(whole).collect();
         let requests = self.sales.batches(host(base_url), &clicks, BATCH);
         let cpu_before = setting.processes.cpu_ms();
-        let run =
-            self.wrk.drive_over(BATCH_CONNECTIONS, seconds, base_url, &requests, Repeat::Never).await;
+        let run = self.wrk.drive_over(BATCH_CONNECTIONS, seconds, base_url, &requests, Repeat::Never).await;
         setting.settle().await;
         let cpu_ms = setting.processes.cpu_ms() - cpu_before;
         let stored = setting.count("conversions").await - before;

@@ -107,12 +107,7 @@ impl Wrk {
         let file = self.folder.join("requests");
         write(&file, requests);
         let mut command = Command::new("wrk");
-        command.args([
-            "--threads",
-            &self.threads.to_string(),
-            "--connections",
-            &connections.to_string(),
-        ]);
+        command.args(["--threads", &self.threads.to_string(), "--connections", &connections.to_string()]);
         command.args(["--duration", &format!("{}s", seconds + DRAIN_SECONDS), "--timeout", "10s"]);
         command.arg("--script").arg(self.folder.join("wrk.lua")).arg(base_url);
         command.env("BENCHMARK_REQUESTS", &file).env("BENCHMARK_THREADS", self.threads.to_string());
