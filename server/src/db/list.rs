@@ -2,8 +2,10 @@
 
 use crate::domain::{
     conversion::ConversionStatus,
+    currency::Currency,
     ids::{AdvertiserId, CampaignId, GoalId, LinkId, PublisherId},
     setup::Status,
+    time::Timestamp,
 };
 
 /// A page of a list, newest first. Filters that a table has no column for are left alone.
@@ -38,6 +40,23 @@ impl Listing {
     pub fn rows(&self) -> i64 {
         i64::try_from(self.limit).map_or(i64::MAX, |limit| limit.saturating_add(1))
     }
+}
+
+/// A page of exchange rates, latest day first.
+#[derive(Clone, Debug, Default)]
+pub struct RateListing {
+    /// Only from this currency.
+    pub base: Option<Currency>,
+    /// Only into this currency.
+    pub quote: Option<Currency>,
+    /// Only from this day on.
+    pub from: Option<Timestamp>,
+    /// Only up to this day.
+    pub to: Option<Timestamp>,
+    /// The last one of the page before.
+    pub after: Option<(Timestamp, Currency, Currency)>,
+    /// How many.
+    pub rows: i64,
 }
 
 /// Narrows a boxed query by filters that may be absent: `narrow!(query, filter.link_id => clicks::link_id)`.

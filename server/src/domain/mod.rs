@@ -1,6 +1,7 @@
 //! Values and rules, pure: no input or output, no clock, no chance, no diesel, no actix.
 //! What a postback comes to is decided here, in `attribution`.
 
+pub mod advertiser_rules;
 pub mod answer;
 pub mod api_key;
 pub mod attribution;
@@ -13,21 +14,30 @@ pub mod code;
 pub mod consent;
 pub mod conversion;
 pub mod counted;
+pub mod country;
 pub mod currency;
 mod deep_link;
 mod destination;
+pub mod facts;
+pub mod flags;
 pub mod goal;
+pub mod goal_caps;
 pub mod ids;
 pub mod landing;
 pub mod link_name;
 mod macros;
 pub mod master_key;
+pub mod matching;
 pub mod money;
 pub mod month;
 mod nearest;
+pub mod overrides;
 pub mod parameters;
 mod percent;
 pub mod postback;
+pub mod pricing;
+pub mod rate;
+pub mod rate_table;
 pub mod redirect;
 pub mod refusal;
 pub mod report;
@@ -42,3 +52,4 @@ pub mod time;
 pub mod totals;
 pub mod visitor;
 mod words;
+pub mod worth;

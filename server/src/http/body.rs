@@ -116,7 +116,13 @@ pub fn require_type(request: &HttpRequest, wanted: &str) -> Result<(), Refusal> 
 
 /// Reads a whole body, up to the bounds of size and time.
 pub async fn read(payload: &mut Payload, longest: Duration) -> Result<Bytes, Refusal> {
-    timeout(longest, read_whole(payload)).await.unwrap_or_else(|_| Err(Refusal::of(Code::RequestTimeout)))
+    read_up_to(LARGEST_BYTES, payload, longest).await
+}
+
+/// Reads a whole body of at most so many bytes.
+pub async fn read_up_to(largest: usize, payload: &mut Payload, longest: Duration) -> Result<Bytes, Refusal> {
+    let read = timeout(longest, read_whole(largest, payload)).await;
+    read.unwrap_or_else(|_| Err(Refusal::of(Code::RequestTimeout)))
 }
 
 /// Takes what comes of a body that nobody wants, for a moment.
@@ -125,11 +131,11 @@ pub async fn discard(payload: &mut Payload) {
     drop(read(payload, MOMENT).await);
 }
 
-async fn read_whole(payload: &mut Payload) -> Result<Bytes, Refusal> {
+async fn read_whole(largest: usize, payload: &mut Payload) -> Result<Bytes, Refusal> {
     let mut body = Vec::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Refusal::new(Code::Malformed, "The body did not arrive whole."))?;
-        if body.len() + chunk.len() > LARGEST_BYTES {
+        if body.len() + chunk.len() > largest {
             return Err(Refusal::of(Code::PayloadTooLarge));
         }
         body.extend_from_slice(&chunk);

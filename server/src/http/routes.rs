@@ -5,8 +5,8 @@ use utoipa_actix_web::{scope, service_config::ServiceConfig};
 
 use super::{
     api::{
-        advertisers::*, campaigns::*, clicks::*, conversions::*, creatives::*, goals::*, impressions::*,
-        links::*, partner::*, postbacks::*, publishers::*, reports::*, signing_keys::*,
+        advertisers::*, campaigns::*, clicks::*, conversions::*, creatives::*, currency_rates::*, goals::*,
+        impressions::*, links::*, partner::*, postbacks::*, publishers::*, reports::*, signing_keys::*,
     },
     docs,
     health::{check_live, check_ready},
@@ -65,6 +65,9 @@ fn set_up(config: &mut ServiceConfig<'_>) {
         .service(get_goal)
         .service(update_goal)
         .service(archive_goal)
+        .service(put_currency_rates)
+        .service(list_currency_rates)
+        .service(import_currency_rates)
         .service(create_signing_key)
         .service(list_signing_keys)
         .service(revoke_signing_key);

@@ -38,9 +38,8 @@ pub fn settle(
                 .values(history(conversion, to, now, history_id()))
                 .execute(conn)?;
             let (from, sums) = conversion.total();
-            let mut target = from.clone();
-            target.kind = to.as_str().to_owned();
             changes.add(from, sums.negated());
+            let (target, sums) = Conversion { status: to, ..conversion.clone() }.total();
             changes.add(target, sums);
         }
     }

@@ -68,12 +68,14 @@ fn who(code: Code) -> &'static str {
         Code::Accepted | Code::AcceptedOnHold | Code::AcceptedSpooled | Code::Validated | Code::Duplicate => {
             "nobody"
         }
-        Code::AcceptedPending | Code::GoalInactive => "the partner",
+        Code::AcceptedPending | Code::GoalInactive | Code::GoalNotInCampaign => "the partner",
         Code::ScopeMissing => "the sender, or the partner",
         Code::HttpsRequired => "the sender, or the operator",
-        Code::GoalMismatch | Code::ClickExpired | Code::ReportingDelayExceeded => {
-            "the sender, or the partner"
-        }
+        Code::GoalMismatch
+        | Code::ModeNotAllowed
+        | Code::CurrencyInvalid
+        | Code::ClickExpired
+        | Code::ReportingDelayExceeded => "the sender, or the partner",
         Code::Unavailable | Code::StorageFull | Code::Internal => "the operator",
         _ => "the sender",
     }
