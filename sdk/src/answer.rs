@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::refusal::FieldError;
-use crate::{Code, ConversionStatus, Error, Outcome, Recorded, Refusal};
+use crate::{Adjusted, AdjustmentOutcome, Code, ConversionStatus, Error, Outcome, Recorded, Refusal};
 
 /// Holds one whole answer as it came.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ struct Wire {
     hint: Option<String>,
     flags: Option<Vec<String>>,
     errors: Option<Vec<WireError>>,
+    amount: Option<String>,
+    currency: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -80,6 +82,28 @@ impl Answer {
             hold_until: wire.hold_until,
             flags: wire.flags.unwrap_or_default(),
             message: wire.message.or(wire.detail).unwrap_or_default(),
+        })
+    }
+
+    /// Reads the answer to an adjustment that is not to be repeated.
+    pub(crate) fn adjusted(&self) -> Result<Adjusted, Error> {
+        // What is no success is read like any other answer.
+        if !(200..300).contains(&self.status) {
+            return Err(self.read().err().unwrap_or_else(|| self.unexpected("its status is no success")));
+        }
+        let wire: Wire = serde_json::from_slice(&self.body)
+            .map_err(|_| self.unexpected("its body has no code; is the base URL the tracking server's?"))?;
+        let outcome = AdjustmentOutcome::from_code(wire.code)
+            .filter(|_| wire.result.as_deref() == Some("accepted"))
+            .ok_or_else(|| self.unexpected("its status says recorded and its body does not"))?;
+        Ok(Adjusted {
+            outcome,
+            conversion_id: wire.conversion_id,
+            postback_id: wire.postback_id,
+            status: wire.status.as_ref().and_then(Value::as_str).map(ConversionStatus::parse),
+            amount: wire.amount,
+            currency: wire.currency,
+            message: wire.message.unwrap_or_default(),
         })
     }
 

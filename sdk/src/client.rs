@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use reqwest::header::HeaderValue;
 
+use crate::answer::Answer;
 use crate::base_url::BaseUrl;
 use crate::conversion::{self, Intent};
 use crate::message_id::MessageId;
 use crate::signing::SigningKey;
-use crate::{ClientBuilder, Conversion, Error, Recorded, attempt, chance, retry};
+use crate::{Adjusted, Adjustment, ClientBuilder, Conversion, Error, Recorded, attempt, chance, retry};
 
 /// Reports conversions to one server with one key.
 ///
@@ -75,22 +76,35 @@ impl Client {
         }
         let body = conversion::body(conversion, intent)
             .map_err(|error| Error::NotSent { problem: error.to_string() })?;
-        self.deliver(id, &body).await
+        self.deliver("conversions", id, &body).await?.read()
+    }
+
+    /// Adjusts a conversion that was counted before: a refund, a new amount, or a decision. Returns once it is durably
+    /// recorded.
+    ///
+    /// Needs a key with the scope `adjustments:write`; a decision needs `status:write` too. Tried again like
+    /// [`record`](Self::record). An adjustment is made once under its id: the same again, at any time, comes back as
+    /// [`AdjustmentOutcome::Duplicate`](crate::AdjustmentOutcome::Duplicate) with what the first one came to.
+    pub async fn adjust(&self, adjustment: &Adjustment) -> Result<Adjusted, Error> {
+        let body =
+            serde_json::to_vec(adjustment).map_err(|error| Error::NotSent { problem: error.to_string() })?;
+        let id = MessageId::new(chance::message_id_bytes());
+        self.deliver("adjustments", &id, &body).await?.adjusted()
     }
 
     /// Posts the message until an answer is final or the retries are used up.
-    async fn deliver(&self, id: &MessageId, body: &[u8]) -> Result<Recorded, Error> {
+    async fn deliver(&self, endpoint: &str, id: &MessageId, body: &[u8]) -> Result<Answer, Error> {
         let settings = &*self.settings;
-        let url = settings.base_url.endpoint(&["v1", "conversions"]);
+        let url = settings.base_url.endpoint(&["v1", endpoint]);
         let mut attempts = 0;
         loop {
             let tried = attempt::post(settings, &url, id, body).await;
             attempts += 1;
-            let asked = match &tried {
-                Ok(answer) if !retry::is_passing(answer.status) => return answer.read(),
-                Ok(answer) => answer.retry_after,
-                Err(_) => None,
+            let tried = match tried {
+                Ok(answer) if !retry::is_passing(answer.status) => return Ok(answer),
+                tried => tried,
             };
+            let asked = tried.as_ref().ok().and_then(|answer| answer.retry_after);
             if attempts > settings.retries {
                 return Err(match tried {
                     Ok(answer) => answer.into_unavailable(attempts),

@@ -20,6 +20,16 @@ words! {
         Validated = "validated",
         /// Says the same conversion was counted before (200).
         Duplicate = "duplicate",
+        /// Says the conversion is changed (200).
+        Adjusted = "adjusted",
+        /// Says the adjustment is recorded and the conversion stood there already (200).
+        AdjustedNothing = "adjusted_nothing",
+        /// Says there is no such conversion that the key reaches (404).
+        ConversionNotFound = "conversion_not_found",
+        /// Says the conversion's status does not allow the adjustment (409).
+        TransitionNotAllowed = "transition_not_allowed",
+        /// Says the adjustment id was used for something else (409).
+        AdjustmentConflict = "adjustment_conflict",
         /// Says the same key was counted with another amount, currency or goal (409).
         DuplicateConflict = "duplicate_conflict",
         /// Says the order is already attributed to another click (409).

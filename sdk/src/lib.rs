@@ -55,11 +55,13 @@
 //! | --- | --- |
 //! | `client`, `builder`, `base_url` | the client and its settings |
 //! | `conversion`, `event_time` | what is reported |
+//! | `adjustment` | what happens to it later |
 //! | `message_id`, `signing`, `attempt` | one signed request |
 //! | `retry`, `chance` | when to try again |
 //! | `answer`, `outcome`, `refusal`, `code`, `words` | what came back |
 //! | `error`, `causes` | what went wrong |
 
+mod adjustment;
 mod answer;
 mod attempt;
 mod base_url;
@@ -78,6 +80,7 @@ mod retry;
 mod signing;
 mod words;
 
+pub use adjustment::{Adjusted, Adjustment, AdjustmentKind, AdjustmentOutcome, Reason};
 pub use builder::ClientBuilder;
 pub use client::Client;
 pub use code::Code;

@@ -13,7 +13,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
     clock::Clock,
-    db::{Store, db_read, db_write, scope::PartnerScope},
+    db::{Store, db_read, db_write, received::Occasion, scope::PartnerScope},
     error::Result,
 };
 
@@ -89,7 +89,8 @@ async fn settle_partner(store: &Store, clock: &Clock, scope: PartnerScope) -> Re
     loop {
         let clock = clock.clone();
         let settled = db_write!(store, |queries, conn| {
-            queries::settle_holds::settle(conn, &scope, clock.now(), clock.new_id(), || clock.new_id())
+            let occasion = Occasion { now: clock.now(), delta_id: clock.new_id(), new_id: || clock.new_id() };
+            queries::settle_holds::settle(conn, &scope, &occasion)
         })?;
         if settled == 0 {
             return Ok(());

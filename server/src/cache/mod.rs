@@ -194,7 +194,8 @@ impl Cache {
         Ok(found.await?.unwrap_or_default())
     }
 
-    async fn rules(&self, scope: PartnerScope, advertiser: AdvertiserId) -> Result<Arc<AdvertiserRules>> {
+    /// What the set-up of an advertiser says about reports.
+    pub async fn rules(&self, scope: PartnerScope, advertiser: AdvertiserId) -> Result<Arc<AdvertiserRules>> {
         let found = self.look_up(&self.0.rules, (scope.id(), advertiser), async {
             let rules =
                 db_read!(&self.0.store, |queries, conn| queries::goals::rules(conn, &scope, advertiser))?;

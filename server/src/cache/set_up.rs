@@ -8,7 +8,7 @@ use crate::{
     },
     domain::{
         advertiser_rules::AdvertiserRules,
-        attribution::{self, Credit, NamedPublisher},
+        attribution::{self, Credit, KeyPowers, NamedPublisher},
         click_id::ClickId,
         code::Code,
         currency::Currency,
@@ -29,7 +29,8 @@ impl Cache {
             Ok(report) => report,
             Err(refusal) => return Ok(SetUp::refused(refusal.clone())),
         };
-        let advertiser = match self.whose(received, report).await? {
+        let whose = self.whose(received.scope, &received.powers, report.advertiser.as_ref()).await?;
+        let advertiser = match whose {
             Ok(advertiser) => advertiser,
             Err(refusal) => return Ok(SetUp::refused(refusal.pointing_into(received.form))),
         };
@@ -74,14 +75,18 @@ impl Cache {
     }
 
     /// Whose conversion it is: the report says it, or the key leaves no choice.
-    async fn whose(&self, received: &Received, report: &Report) -> Result<Result<AdvertiserId, Refusal>> {
-        let powers = &received.powers;
-        if let Some(name) = &report.advertiser {
-            let found = self.advertiser(received.scope, name.clone()).await?;
+    pub async fn whose(
+        &self,
+        scope: PartnerScope,
+        powers: &KeyPowers,
+        named: Option<&Reference<AdvertiserId>>,
+    ) -> Result<Result<AdvertiserId, Refusal>> {
+        if let Some(name) = named {
+            let found = self.advertiser(scope, name.clone()).await?;
             return Ok(found.filter(|id| powers.covers(*id)).ok_or_else(|| unknown(name)));
         }
         let some = match powers.advertisers.as_slice() {
-            [] => self.some_advertisers(received.scope).await?.to_vec(),
+            [] => self.some_advertisers(scope).await?.to_vec(),
             narrowed => narrowed.to_vec(),
         };
         Ok(match some.as_slice() {

@@ -68,6 +68,7 @@ macro_rules! bulk_tables {
                 http_status: Integer = i32,
                 request: JsonDoc = Json<Map<String, Value>>,
                 answer: JsonDoc = Json<Map<String, Value>>,
+                about: Text = About,
             ]
         );
 
@@ -193,7 +194,7 @@ pub(in crate::db) mod types {
             goal::{HoldEnd, MoneyKind},
             ids::*,
             money::Micros,
-            postback::Form,
+            postback::{About, Form},
             rate::Rate,
             time::Timestamp,
             visitor::ClickClass,

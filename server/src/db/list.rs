@@ -59,6 +59,39 @@ pub struct RateListing {
     pub rows: i64,
 }
 
+/// A position in a history as the cursor of a list holds it.
+pub fn cursor_of(position: i64) -> [u8; 16] {
+    i128::from(position).to_be_bytes()
+}
+
+/// The position that a cursor holds.
+pub fn position_of(cursor: [u8; 16]) -> i64 {
+    i64::try_from(i128::from_be_bytes(cursor)).unwrap_or(0)
+}
+
+/// Which conversions are decided about together.
+#[derive(Clone, Debug)]
+pub struct ConversionFilter {
+    /// Those with this status.
+    pub status: ConversionStatus,
+    /// Those that were counted before.
+    pub counted_before: Timestamp,
+    /// Those of events from here on.
+    pub event_from: Option<Timestamp>,
+    /// Those of events before.
+    pub event_to: Option<Timestamp>,
+    /// Those with this flag.
+    pub flag: Option<String>,
+    /// Those of this advertiser.
+    pub advertiser_id: Option<AdvertiserId>,
+    /// Those of this campaign.
+    pub campaign_id: Option<CampaignId>,
+    /// Those of this publisher.
+    pub publisher_id: Option<PublisherId>,
+    /// Those of this goal.
+    pub goal_id: Option<GoalId>,
+}
+
 /// Narrows a boxed query by filters that may be absent: `narrow!(query, filter.link_id => clicks::link_id)`.
 macro_rules! narrow {
     ($query:ident, $($value:expr => $column:expr),* $(,)?) => {{

@@ -1,20 +1,22 @@
 //! What is on its way to the transaction that decides about it: postbacks, read, authenticated, not yet judged; clicks
-//! on campaigns with caps; what is seen and leaves no click.
+//! on campaigns with caps; what is seen and leaves no click; adjustments.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::{
-    rows::records::{Click, Impression},
+    rows::records::{Adjustment, Click, Conversion, Impression},
     scope::PartnerScope,
 };
 use crate::domain::{
+    adjustment::Change,
     advertiser_rules::AdvertiserRules,
     attribution::{Credit, KeyPowers, NamedPublisher},
     caps::Caps,
     click_id::{ClickId, ClickIdError, Touch},
-    ids::{AdvertiserId, ConversionId, KeyId, PostbackId, RowId},
+    conversion::{Actor, ConversionStatus},
+    ids::{AdvertiserId, ApiKeyId, ConversionId, GoalId, KeyId, PostbackId, RowId},
     postback::{Form, Intent, Report},
     rate::Rates,
     refusal::Refusal,
@@ -101,6 +103,108 @@ impl Received {
     pub fn clicked(&self) -> Option<ClickId> {
         self.click.filter(|_| self.touch == Touch::Click).and_then(Result::ok)
     }
+}
+
+/// Which conversion is to be adjusted.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Target {
+    /// The one with this id.
+    Conversion(ConversionId),
+    /// The one of this order: for the first of these goals that has it.
+    Order {
+        /// Whose conversion.
+        advertiser: AdvertiserId,
+        /// Goals of one event name.
+        goals: Vec<GoalId>,
+        /// The order.
+        order_id: String,
+    },
+}
+
+/// An adjustment that is asked for.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Asked {
+    /// Of which conversion.
+    pub target: Target,
+    /// What to do.
+    pub change: Change,
+    /// The caller's name for it: it is made once.
+    pub adjustment_id: Option<String>,
+    /// Only if the conversion has this status.
+    pub only_from: Option<ConversionStatus>,
+    /// Its line of the log.
+    pub postback_id: Option<PostbackId>,
+    /// Whether to make it.
+    pub intent: Intent,
+}
+
+/// Who adjusts.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Hand {
+    /// The partner, an advertiser, or the server itself.
+    pub actor: Actor,
+    /// The API key.
+    pub api_key_id: Option<ApiKeyId>,
+    /// The signing key.
+    pub key_id: Option<KeyId>,
+    /// Whose conversions it reaches; empty: all of the partner's.
+    pub advertisers: Vec<AdvertiserId>,
+}
+
+impl Hand {
+    /// The server itself.
+    pub const SYSTEM: Self =
+        Self { actor: Actor::System, api_key_id: None, key_id: None, advertisers: Vec::new() };
+
+    /// A partner, by an API key.
+    pub fn partner(key: ApiKeyId) -> Self {
+        Self { actor: Actor::Partner, api_key_id: Some(key), ..Self::SYSTEM }
+    }
+
+    /// True when it reaches this advertiser's conversions.
+    pub fn reaches(&self, advertiser: AdvertiserId) -> bool {
+        self.advertisers.is_empty() || self.advertisers.contains(&advertiser)
+    }
+}
+
+/// An adjustment that was made, or would be.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// The line of the history; of a repetition, the first one's.
+    pub adjustment: Adjustment,
+    /// The conversion as it is now.
+    pub conversion: Conversion,
+    /// Whether it was made before.
+    pub is_repeated: bool,
+}
+
+/// When, and under which new ids, adjustments are made.
+pub struct Occasion<F> {
+    /// The time.
+    pub now: Timestamp,
+    /// Names what it adds to the totals.
+    pub delta_id: RowId,
+    /// Names each line of the history.
+    pub new_id: F,
+}
+
+/// One received adjustment, for the log and, if it could be read, to be made.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ReceivedAdjustment {
+    /// Names its line of the log.
+    pub postback_id: PostbackId,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// The key it names.
+    pub key_id: KeyId,
+    /// The signed message's id.
+    pub message_id: String,
+    /// What came, for the log: without secrets and personal data.
+    pub request: Map<String, Value>,
+    /// Whose conversion, where the request says so.
+    pub advertiser_id: Option<AdvertiserId>,
+    /// What it asks for, or why it was refused before that mattered.
+    pub asked: Result<Asked, Refusal>,
 }
 
 /// A click on a campaign that takes only so many.

@@ -324,6 +324,7 @@ table! {
         http_status -> Integer,
         request -> JsonDoc,
         answer -> JsonDoc,
+        about -> Text,
     }
 }
 
@@ -442,14 +443,39 @@ table! {
         partner_id -> Uid,
         id -> Uid,
         conversion_id -> Uid,
+        position -> BigInt,
+        advertiser_id -> Uid,
         adjustment_id -> Nullable<Text>,
         kind -> Text,
         actor -> Text,
+        api_key_id -> Nullable<Uid>,
+        key_id -> Nullable<Uid>,
+        postback_id -> Nullable<Uid>,
         reason -> Nullable<Text>,
+        note -> Nullable<Text>,
+        requested_amount_micros -> Nullable<BigInt>,
+        requested_currency -> Nullable<Text>,
         status_before -> Text,
         status_after -> Text,
+        currency -> Nullable<Text>,
         amount_before_micros -> Nullable<BigInt>,
         amount_after_micros -> Nullable<BigInt>,
+        payout_before_micros -> BigInt,
+        payout_after_micros -> BigInt,
+        revenue_before_micros -> BigInt,
+        revenue_after_micros -> BigInt,
+        created_at -> Utc,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    reruns (partner_id, postback_id) {
+        partner_id -> Uid,
+        postback_id -> Uid,
+        rerun_id -> Uid,
         created_at -> Utc,
     }
 }
@@ -525,6 +551,7 @@ allow_tables_to_appear_in_same_query!(
     postbacks,
     conversions,
     adjustments,
+    reruns,
     total_deltas,
     hourly_totals,
     outbox,

@@ -7,7 +7,9 @@ use super::{
     code::Code,
     conversion::ConversionStatus,
     counted::Counted,
+    currency::Currency,
     ids::{ConversionId, PostbackId},
+    money::Micros,
     refusal::{FieldError, Refusal},
     time::Timestamp,
 };
@@ -38,6 +40,25 @@ pub struct Answer {
     pub errors: Vec<FieldError>,
     /// Further members.
     pub facts: Map<String, Value>,
+}
+
+/// An adjustment, as far as its sender is told of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Adjusted<'a> {
+    /// The conversion.
+    pub conversion_id: ConversionId,
+    /// The sender's name for the adjustment.
+    pub adjustment_id: Option<&'a str>,
+    /// Where the conversion stood.
+    pub status_before: ConversionStatus,
+    /// Where it stood afterwards.
+    pub status: ConversionStatus,
+    /// Its amount afterwards.
+    pub amount: Option<(Micros, Currency)>,
+    /// Whether it stood there already.
+    pub is_idle: bool,
+    /// Whether this was asked for before.
+    pub is_repeated: bool,
 }
 
 impl Answer {
@@ -78,6 +99,33 @@ impl Answer {
             status: Some(previous.status),
             hold_until: previous.hold_until,
             ..Self::of(Code::Duplicate)
+        }
+    }
+
+    /// A conversion was adjusted; a repetition is told what the first one was.
+    pub fn adjusted(adjusted: &Adjusted<'_>) -> Self {
+        let code = match adjusted {
+            Adjusted { is_repeated: true, .. } => Code::Duplicate,
+            Adjusted { is_idle: true, .. } => Code::AdjustedNothing,
+            _ => Code::Adjusted,
+        };
+        let message = match code {
+            Code::Duplicate => "Already adjusted: this is what came of it.".to_owned(),
+            other => other.title().to_owned(),
+        };
+        let amount = adjusted.amount.map(|(amount, currency)| amount.to_decimal(currency));
+        let facts = Map::from_iter([
+            ("adjustment_id".to_owned(), json!(adjusted.adjustment_id)),
+            ("status_before".to_owned(), json!(adjusted.status_before)),
+            ("amount".to_owned(), json!(amount)),
+            ("currency".to_owned(), json!(adjusted.amount.map(|(_, currency)| currency))),
+        ]);
+        Self {
+            message,
+            conversion_id: Some(adjusted.conversion_id),
+            status: Some(adjusted.status),
+            facts,
+            ..Self::of(code)
         }
     }
 

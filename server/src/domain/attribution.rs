@@ -51,17 +51,20 @@ pub fn decide(report: &Report, facts: &Facts) -> Result<Verdict, Refusal> {
 
 /// The goal a report names: the advertiser's own before the partner's.
 pub fn goal_for<'a>(report: &Report, goals: &'a [GoalRules]) -> Result<&'a GoalRules, Refusal> {
-    goals.iter().find(|goal| goal.event_name == report.goal).ok_or_else(|| {
-        let active = goals.iter().filter(|goal| goal.status == Status::Active);
-        let nearest = text::nearest(&report.goal, active.map(|goal| goal.event_name.as_str()));
-        let refusal =
-            Refusal::new(Code::GoalMismatch, format!("No goal has the event name `{}`.", report.goal));
-        match nearest.first() {
-            Some(name) => refusal.hint(format!("Did you mean `{name}`? Names are compared byte for byte.")),
-            None => refusal,
-        }
-        .fact("nearest", nearest)
-    })
+    let named = goals.iter().find(|goal| goal.event_name == report.goal);
+    named.ok_or_else(|| no_goal(&report.goal, goals))
+}
+
+/// The refusal of an event name that no goal has.
+pub fn no_goal(name: &str, goals: &[GoalRules]) -> Refusal {
+    let active = goals.iter().filter(|goal| goal.status == Status::Active);
+    let nearest = text::nearest(name, active.map(|goal| goal.event_name.as_str()));
+    let refusal = Refusal::new(Code::GoalMismatch, format!("No goal has the event name `{name}`."));
+    match nearest.first() {
+        Some(name) => refusal.hint(format!("Did you mean `{name}`? Names are compared byte for byte.")),
+        None => refusal,
+    }
+    .fact("nearest", nearest)
 }
 
 /// What makes two reports the same conversion: the order where the goal counts per order and where there is no click in

@@ -62,8 +62,14 @@ codes! {
     Validated "validated" 200 No "Valid; nothing was recorded but this line of the log." "Send it again without `validate_only` to count it."
     Duplicate "duplicate" 200 No "Already counted." "Nothing: `conversion_id` is the first one's."
 
+    Adjusted "adjusted" 200 No "The conversion is changed." "Nothing."
+    AdjustedNothing "adjusted_nothing" 200 No "Recorded; the conversion stood there already." "Nothing."
+
     DuplicateConflict "duplicate_conflict" 409 No "Already counted, with another amount or currency." "To change an amount, adjust the first conversion; to report another sale, use another order id or a goal that counts per order."
     OrderAttributedElsewhere "order_attributed_elsewhere" 409 No "This order already belongs to another click." "The first attribution stands. Send each order once."
+    ConversionNotFound "conversion_not_found" 404 No "No such conversion." "Send the id that the conversion was answered with, or the goal and the order id that it was reported with, by a key that covers its advertiser."
+    TransitionNotAllowed "transition_not_allowed" 409 No "The conversion's status does not allow this." "`conversion_status` says where it stands, the hint what is possible from there."
+    AdjustmentConflict "adjustment_conflict" 409 No "This adjustment id was used for something else." "Use another `adjustment_id`; the first adjustment stands."
     ClickIdMalformed "click_id_malformed" 400 No "The click id has the wrong shape." "Pass the click id on unchanged: check the length of the field it is kept in."
     ClickNotFound "click_not_found" 404 No "No such click." "Send back exactly the id that came with the landing URL."
     CustomerNotFound "customer_not_found" 404 AfterFix "No click is known for this customer." "First report an event of the customer with both `click_id` and `customer_id`: that binds the two."

@@ -1,6 +1,8 @@
 //! Values and rules, pure: no input or output, no clock, no chance, no diesel, no actix.
 //! What a postback comes to is decided here, in `attribution`.
 
+pub mod adjustment;
+pub mod adjustment_report;
 pub mod advertiser_rules;
 pub mod answer;
 pub mod api_key;

@@ -37,6 +37,16 @@ words! {
     }
 }
 
+words! {
+    /// What a line of the log reports.
+    About {
+        /// A conversion.
+        Conversion = "conversion",
+        /// An adjustment of one.
+        Adjustment = "adjustment",
+    }
+}
+
 /// Whether a report is to be counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Intent {
@@ -116,7 +126,7 @@ impl Report {
 
 /// The faults of a report, as they are found.
 #[derive(Default)]
-struct Faults {
+pub(super) struct Faults {
     /// Every field that cannot be read.
     unreadable: Vec<FieldError>,
     /// The first fault that has a code of its own.
@@ -124,11 +134,11 @@ struct Faults {
 }
 
 impl Faults {
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.unreadable.is_empty() && self.other.is_none()
     }
 
-    fn note(&mut self, outcome: Result<(), Refusal>) {
+    pub(super) fn note(&mut self, outcome: Result<(), Refusal>) {
         match outcome {
             Ok(()) => {}
             Err(refusal) if refusal.code == Code::Malformed => {
@@ -142,7 +152,7 @@ impl Faults {
         }
     }
 
-    fn value<T>(&mut self, outcome: Result<impl Into<Option<T>>, Refusal>) -> Option<T> {
+    pub(super) fn value<T>(&mut self, outcome: Result<impl Into<Option<T>>, Refusal>) -> Option<T> {
         match outcome {
             Ok(value) => value.into(),
             Err(refusal) => {
@@ -152,7 +162,7 @@ impl Faults {
         }
     }
 
-    fn finish(self) -> Result<(), Refusal> {
+    pub(super) fn finish(self) -> Result<(), Refusal> {
         match (self.unreadable.is_empty(), self.other) {
             (false, _) => Err(Refusal::fields(Code::Malformed, self.unreadable)),
             (true, Some(refusal)) => Err(refusal),
@@ -161,16 +171,16 @@ impl Faults {
     }
 }
 
-fn owned(parameters: &Parameters, name: &str) -> Option<String> {
+pub(super) fn owned(parameters: &Parameters, name: &str) -> Option<String> {
     parameters.text(name).map(str::to_owned)
 }
 
-fn refuse(code: Code, name: &str, detail: impl Into<String>) -> Refusal {
+pub(super) fn refuse(code: Code, name: &str, detail: impl Into<String>) -> Refusal {
     Refusal::fields(code, vec![FieldError::new(name, detail)])
 }
 
 /// Types, lengths and characters: what no value may be, whatever it means.
-fn check_shapes(parameters: &Parameters, form: Form) -> Result<(), Refusal> {
+pub(super) fn check_shapes(parameters: &Parameters, form: Form) -> Result<(), Refusal> {
     let errors: Vec<_> = parameters
         .iter()
         .filter_map(|(name, value)| {
@@ -204,7 +214,7 @@ fn shape_error(name: &str, value: &Value, form: Form) -> Option<String> {
     }
 }
 
-fn text_error(name: &str, text: &str) -> Option<String> {
+pub(super) fn text_error(name: &str, text: &str) -> Option<String> {
     let longest = if name == "order_id" { LONGEST_ORDER_ID_BYTES } else { LONGEST_VALUE_BYTES };
     if text.len() > longest {
         return Some(format!("is {} bytes long; at most {longest} are taken", text.len()));
@@ -226,7 +236,7 @@ fn is_sha256(text: &str) -> bool {
 }
 
 /// Refuses a placeholder that the sending system did not fill in.
-fn check_macros(parameters: &Parameters) -> Result<(), Refusal> {
+pub(super) fn check_macros(parameters: &Parameters) -> Result<(), Refusal> {
     let placeholders: HashSet<String> = PARAMETERS
         .iter()
         .flat_map(|parameter| parameter.aliases.iter().chain([&parameter.name]))
@@ -310,7 +320,7 @@ fn check_present(parameters: &Parameters) -> Result<(), Refusal> {
 }
 
 /// An id, or the partner's own id of the same thing, with or without `ext:`.
-fn reference<I: Id>(parameters: &Parameters, name: &str) -> Result<Option<Reference<I>>, Refusal> {
+pub(super) fn reference<I: Id>(parameters: &Parameters, name: &str) -> Result<Option<Reference<I>>, Refusal> {
     let Some(text) = parameters.text(name) else { return Ok(None) };
     let own = || ExternalId::parse(text).map(|own| Reference::External(own.as_str().to_owned()));
     Reference::parse(text)
@@ -319,12 +329,12 @@ fn reference<I: Id>(parameters: &Parameters, name: &str) -> Result<Option<Refere
         .map_err(|detail| refuse(Code::Malformed, name, detail))
 }
 
-fn amount(parameters: &Parameters) -> Result<Option<Micros>, Refusal> {
+pub(super) fn amount(parameters: &Parameters) -> Result<Option<Micros>, Refusal> {
     let parsed = parameters.text("amount").map(money::parse_decimal).transpose();
     parsed.map_err(|error| refuse(Code::AmountInvalid, "amount", error.to_string()))
 }
 
-fn currency(parameters: &Parameters) -> Result<Option<Currency>, Refusal> {
+pub(super) fn currency(parameters: &Parameters) -> Result<Option<Currency>, Refusal> {
     let Some(text) = parameters.text("currency") else { return Ok(None) };
     Currency::parse(text).map(Some).ok_or_else(|| {
         refuse(Code::CurrencyInvalid, "currency", format!("`{text}` is not an ISO 4217 code such as EUR"))
@@ -393,7 +403,7 @@ fn extras(parameters: &Parameters) -> Map<String, Value> {
     STORED.iter().filter_map(|name| Some(((*name).to_owned(), parameters.get(name)?.clone()))).collect()
 }
 
-fn intent(parameters: &Parameters) -> Result<Intent, Refusal> {
+pub(super) fn intent(parameters: &Parameters) -> Result<Intent, Refusal> {
     match parameters.get("validate_only") {
         None | Some(Value::Bool(false)) => Ok(Intent::Count),
         Some(Value::Bool(true)) => Ok(Intent::Validate),

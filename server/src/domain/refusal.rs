@@ -53,7 +53,8 @@ impl Refusal {
         if form == Form::Json { self.with_json_pointers() } else { self }
     }
 
-    fn with_json_pointers(mut self) -> Self {
+    /// The same with JSON Pointers (RFC 6901).
+    pub fn with_json_pointers(mut self) -> Self {
         for error in &mut self.errors {
             if !error.pointer.starts_with('/') {
                 error.pointer = format!("/{}", error.pointer.replace('~', "~0").replace('/', "~1"));

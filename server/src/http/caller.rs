@@ -9,7 +9,7 @@ use actix_web::{
 use super::{State, transport::Transport};
 use crate::{
     db::{db_read, scope::PartnerScope},
-    domain::{api_key::ApiKeyText, code::Code, refusal::Refusal},
+    domain::{api_key::ApiKeyText, code::Code, ids::ApiKeyId, refusal::Refusal},
     error::{Error, Result},
 };
 
@@ -18,6 +18,8 @@ use crate::{
 pub struct Caller {
     /// Whose things it may see and change.
     pub partner: PartnerScope,
+    /// The key it has shown.
+    pub key: ApiKeyId,
 }
 
 impl FromRequest for Caller {
@@ -39,6 +41,8 @@ impl FromRequest for Caller {
 pub struct Recorder {
     /// For whom it records.
     pub partner: PartnerScope,
+    /// The key it has shown.
+    pub key: ApiKeyId,
 }
 
 impl FromRequest for Recorder {
@@ -47,7 +51,10 @@ impl FromRequest for Recorder {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { Ok(Self { partner: authenticate(&request).await?.partner }) })
+        Box::pin(async move {
+            let Caller { partner, key } = authenticate(&request).await?;
+            Ok(Self { partner, key })
+        })
     }
 }
 
@@ -62,7 +69,7 @@ pub async fn authenticate(request: &HttpRequest) -> Result<Caller> {
     let row = db_read!(&state.store, |queries, conn| queries::api_keys::find_any(conn, id))?;
     let row = row.filter(|row| key.matches(&row.secret_hash) && row.revoked_at.is_none());
     let row = row.ok_or_else(|| Refusal::of(Code::ApiKeyInvalid))?;
-    Ok(Caller { partner: PartnerScope::established(row.partner_id) })
+    Ok(Caller { partner: PartnerScope::established(row.partner_id), key: row.id })
 }
 
 fn bearer(request: &HttpRequest) -> Result<&str, Refusal> {

@@ -156,6 +156,13 @@ pub mod read {
         Reference::parse(&text)
     }
 
+    /// A flag of conversions.
+    pub fn flag(text: String) -> Result<String, String> {
+        let is_word = (1..=64).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        if is_word { Ok(text) } else { Err("is no flag: they are words such as `bot_click`".to_owned()) }
+    }
+
     /// One word of a closed set.
     pub fn word<T: Copy + std::fmt::Display>(
         all: &'static [T],

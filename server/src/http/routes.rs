@@ -5,12 +5,14 @@ use utoipa_actix_web::{scope, service_config::ServiceConfig};
 
 use super::{
     api::{
-        advertisers::*, campaigns::*, clicks::*, conversions::*, creatives::*, currency_rates::*, goals::*,
-        impressions::*, links::*, partner::*, postbacks::*, publishers::*, reports::*, signing_keys::*,
+        adjustments::*, advertisers::*, bulk_decisions::*, campaigns::*, clicks::*, conversions::*,
+        creatives::*, currency_rates::*, goals::*, impressions::*, links::*, partner::*, postbacks::*,
+        publishers::*, reports::*, signing_keys::*,
     },
     docs,
     health::{check_live, check_ready},
     track::{
+        adjustments::report_adjustment,
         clicks::{follow_link, probe_link},
         impressions::show_pixel,
         postbacks::{get_postback_url, post_postback_form, report_conversion},
@@ -25,6 +27,7 @@ pub fn documented(config: &mut ServiceConfig<'_>) {
             .service(get_postback_url)
             .service(post_postback_form)
             .service(report_conversion)
+            .service(report_adjustment)
             .configure(set_up)
             .configure(records),
     );
@@ -85,6 +88,9 @@ fn records(config: &mut ServiceConfig<'_>) {
         .service(list_postbacks)
         .service(get_postback)
         .service(list_conversions)
+        .service(decide_in_bulk)
+        .service(adjust_conversion)
+        .service(get_conversion_history)
         .service(get_conversion)
         .service(get_report);
 }

@@ -16,11 +16,11 @@ use crate::domain::{
     click_id::ClickId,
     code::Code,
     consent::Consent,
-    conversion::{ConversionStatus, MatchMode},
+    conversion::{Actor, AdjustmentKind, ConversionStatus, MatchMode, Reason},
     currency::Currency,
     goal::{Counting, DefaultStatus, HoldEnd, MoneyKind},
     ids::*,
-    postback::Form,
+    postback::{About, Form},
     report::Dimension,
     scopes::Scope,
     setup::{DeepLinks, Status},
@@ -129,6 +129,19 @@ schemas! {
          payable; `rejected`: never payable; `reversed`: approved and taken back.",
         ConversionStatus::ALL,
     ),
+    AdjustmentKind => words(
+        "What is done to a conversion. `retraction`: a full refund, which rejects what was never payable and reverses \
+         what was; `restatement`: a new amount; `approve` and `reject`: a decision; `reopen`: takes a rejection back. \
+         `hold_end` cannot be asked for: it is the end of the refund period.",
+        AdjustmentKind::ALL,
+    ),
+    Reason => words("Why a conversion is changed.", Reason::ALL),
+    Actor => words(
+        "Who changed a conversion: the `system` at the end of a hold, the `partner` by an API key, an `advertiser` by a \
+         signing key.",
+        Actor::ALL,
+    ),
+    About => words("What a line of the log reports: a conversion, or an adjustment of one.", About::ALL),
     MatchMode => words(
         "How a conversion was matched; `transaction`: by its click id.",
         MatchMode::ALL,
@@ -143,8 +156,9 @@ schemas! {
         Form::ALL,
     ),
     Scope => words(
-        "One power of a signing key. `conversions:write`: report conversions; `status:write`: decide their status. \
-         `adjustments:write` and `logs:read` can be given, and open nothing yet.",
+        "One power of a signing key. `conversions:write`: report conversions; `status:write`: decide their status; \
+         `adjustments:write`: report refunds and restated amounts, and with `status:write` decisions. `logs:read` can \
+         be given, and opens nothing yet.",
         Scope::ALL,
     ),
     Dimension => words("What a report is grouped by.", Dimension::ALL),

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+mod adjustments;
 mod attribution;
 mod away_at_start;
 mod caps;
@@ -10,8 +11,10 @@ mod click_cases;
 mod click_parameters;
 mod clicks;
 mod consent;
+mod decisions;
 mod geo;
 mod geo_file;
+mod holds;
 mod hostile_clicks;
 mod https;
 mod impressions;

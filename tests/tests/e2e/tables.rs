@@ -13,7 +13,7 @@ use tokio_postgres::{Client, NoTls};
 /// What belongs to no partner: the installation, the tenants, and the two directories that lead to a tenant.
 const WITHOUT_PARTNER: [&str; 5] =
     ["__diesel_schema_migrations", "installation", "key_directory", "link_directory", "partners"];
-const CORE: [&str; 20] = [
+const CORE: [&str; 21] = [
     "adjustments",
     "advertisers",
     "api_keys",
@@ -30,6 +30,7 @@ const CORE: [&str; 20] = [
     "partners",
     "postbacks",
     "publishers",
+    "reruns",
     "signing_keys",
     "total_deltas",
     "users",

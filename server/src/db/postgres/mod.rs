@@ -2,7 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use diesel::{Connection, connection::SimpleConnection};
+use diesel::{
+    BoxableExpression, Connection,
+    connection::SimpleConnection,
+    dsl::sql,
+    sql_types::{Bool, Text},
+};
 use diesel_async::{AsyncPgConnection, async_connection_wrapper::AsyncConnectionWrapper};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use tokio::runtime::Handle;
@@ -13,10 +18,12 @@ use crate::error::{Error, Result, causes};
 
 mod bulk;
 pub mod changes;
+mod locks;
 pub mod partitions;
 #[expect(clippy::duplicate_mod, reason = "each backend checks the queries against its own connection")]
 #[path = "../queries/mod.rs"]
 mod queries;
+use locks::lock_conversions;
 pub use queries::*;
 
 /// The backend, for boxed queries.
@@ -115,6 +122,13 @@ pub fn snapshot<T>(conn: &mut Conn, operation: impl FnOnce(&mut Conn) -> Result<
 /// Prepares a connection for statements that sort more than memory should hold: PostgreSQL does so by itself.
 fn spill(_: &mut Conn) -> Result<()> {
     Ok(())
+}
+
+/// Whether a conversion has a flag.
+fn has_flag(
+    flag: &str,
+) -> Box<dyn BoxableExpression<crate::db::schema::conversions::table, Db, SqlType = Bool>> {
+    Box::new(sql::<Bool>("conversions.flags ? ").bind::<Text, _>(flag.to_owned()))
 }
 
 /// The hour that a time lies in, in SQL.

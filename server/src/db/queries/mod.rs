@@ -1,8 +1,10 @@
 //! The queries, written once. This folder is mounted by `db::postgres` and by `db::sqlite`; `Conn` and `Db` are
 //! theirs. One file per table group, and one per operation that takes several steps.
 
-use super::{Conn, Db, bulk, snapshot, spill, start_of_hour};
+use super::{Conn, Db, bulk, has_flag, lock_conversions, snapshot, spill, start_of_hour};
 
+pub mod adjust;
+pub mod adjustments;
 pub mod advertisers;
 pub mod api_keys;
 pub mod campaigns;
@@ -20,6 +22,7 @@ pub mod links;
 pub mod partners;
 pub mod postbacks;
 pub mod publishers;
+pub mod record_adjustments;
 pub mod record_capped_clicks;
 pub mod record_clicks;
 pub mod record_postbacks;

@@ -23,7 +23,7 @@ use crate::{
         click_id::Touch,
         counted::Counted,
         ids::{AdvertiserId, ConversionId, GoalId, PartnerId, RowId},
-        postback::{Intent, Report},
+        postback::{About, Intent, Report},
         pricing::Price,
         refusal::Refusal,
         totals::Changes,
@@ -257,11 +257,12 @@ fn line(incoming: &Incoming, answer: &Answer) -> Postback {
         http_status: i32::from(answer.code.status()),
         request: Json(without_nul(received.request.clone())),
         answer: Json(without_nul(answer.body())),
+        about: About::Conversion,
     }
 }
 
 /// PostgreSQL keeps no NUL in a document. The refusal says that there was one; the log shows where.
-fn without_nul(document: Map<String, Value>) -> Map<String, Value> {
+pub(super) fn without_nul(document: Map<String, Value>) -> Map<String, Value> {
     if document.iter().any(|(name, value)| name.contains('\0') || has_nul(value)) {
         document.into_iter().map(|(name, value)| (replaced(name), value_without_nul(value))).collect()
     } else {

@@ -7,14 +7,15 @@ use serde_json::{Map, Value};
 use crate::{
     db::{rows::packed::Packed, schema, sql_types::Json},
     domain::{
+        adjustment::{Change, Standing},
         attribution::Previous,
         click_id::ClickId,
-        conversion::{ConversionStatus, MatchMode},
+        conversion::{Actor, AdjustmentKind, ConversionStatus, MatchMode, Reason},
         currency::Currency,
         goal::{HoldEnd, MoneyKind, MoneyRule},
         ids::*,
         money::Micros,
-        postback::Form,
+        postback::{About, Form},
         rate::Rate,
         time::Timestamp,
         totals::{self, Sums, TotalKey},
@@ -125,6 +126,7 @@ pub struct Postback {
     pub http_status: i32,
     pub request: Json<Map<String, Value>>,
     pub answer: Json<Map<String, Value>>,
+    pub about: About,
 }
 
 /// A row of the ledger.
@@ -198,6 +200,17 @@ impl Conversion {
         }
     }
 
+    /// Where it stands, and what it is worth.
+    pub fn standing(&self) -> Standing {
+        Standing {
+            status: self.status,
+            amount: self.amount_micros,
+            currency: self.currency,
+            payout: self.payout_micros,
+            revenue: self.revenue_micros,
+        }
+    }
+
     /// The cell of the totals it stands in, and what it adds there.
     pub fn total(&self) -> (TotalKey, Sums) {
         let key = TotalKey {
@@ -218,21 +231,67 @@ impl Conversion {
     }
 }
 
-/// One change of a conversion; never changed itself.
-#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+/// One change of a conversion, or an adjustment that changed nothing; never changed itself. `position` counts from 1.
+#[derive(Clone, PartialEq, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = schema::adjustments, treat_none_as_default_value = false)]
 pub struct Adjustment {
     pub partner_id: PartnerId,
     pub id: AdjustmentId,
     pub conversion_id: ConversionId,
+    pub position: i64,
+    pub advertiser_id: AdvertiserId,
     pub adjustment_id: Option<String>,
-    pub kind: String,
-    pub actor: String,
-    pub reason: Option<String>,
+    pub kind: AdjustmentKind,
+    pub actor: Actor,
+    pub api_key_id: Option<ApiKeyId>,
+    pub key_id: Option<KeyId>,
+    pub postback_id: Option<PostbackId>,
+    pub reason: Option<Reason>,
+    pub note: Option<String>,
+    pub requested_amount_micros: Option<Micros>,
+    pub requested_currency: Option<Currency>,
     pub status_before: ConversionStatus,
     pub status_after: ConversionStatus,
+    pub currency: Option<Currency>,
     pub amount_before_micros: Option<Micros>,
     pub amount_after_micros: Option<Micros>,
+    pub payout_before_micros: Micros,
+    pub payout_after_micros: Micros,
+    pub revenue_before_micros: Micros,
+    pub revenue_after_micros: Micros,
+    pub created_at: Timestamp,
+}
+
+impl Adjustment {
+    /// What was asked for.
+    pub fn change(&self) -> Change {
+        Change {
+            kind: self.kind,
+            reason: self.reason,
+            amount: self.requested_amount_micros.zip(self.requested_currency),
+            note: self.note.clone(),
+        }
+    }
+
+    /// Whether it left the conversion as it was.
+    pub fn is_idle(&self) -> bool {
+        (self.status_before, self.amount_before_micros, self.payout_before_micros, self.revenue_before_micros)
+            == (
+                self.status_after,
+                self.amount_after_micros,
+                self.payout_after_micros,
+                self.revenue_after_micros,
+            )
+    }
+}
+
+/// That a refused postback was judged again, as another line of the log.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = schema::reruns)]
+pub struct Rerun {
+    pub partner_id: PartnerId,
+    pub postback_id: PostbackId,
+    pub rerun_id: PostbackId,
     pub created_at: Timestamp,
 }
 

@@ -2,11 +2,19 @@
 
 use std::path::PathBuf;
 
-use diesel::{Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnection};
+use diesel::{
+    BoxableExpression, Connection, QueryResult, RunQueryDsl, SqliteConnection,
+    connection::SimpleConnection,
+    dsl::sql,
+    sql_types::{Bool, Text},
+};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
-use super::{gate::Gate, pool::Pool};
-use crate::error::{Error, Result};
+use super::{gate::Gate, pool::Pool, scope::PartnerScope};
+use crate::{
+    domain::ids::ConversionId,
+    error::{Error, Result},
+};
 
 mod bulk;
 #[path = "../queries/mod.rs"]
@@ -94,6 +102,19 @@ pub fn snapshot<T>(conn: &mut Conn, operation: impl FnOnce(&mut Conn) -> Result<
 /// Prepares a connection for statements that sort more than memory should hold.
 fn spill(conn: &mut Conn) -> Result<()> {
     Ok(conn.batch_execute("PRAGMA temp_store = FILE")?)
+}
+
+/// Locks conversions: whoever writes has the whole database to itself.
+fn lock_conversions(_: &mut Conn, _: &PartnerScope, _: &[ConversionId]) -> QueryResult<()> {
+    Ok(())
+}
+
+/// Whether a conversion has a flag.
+fn has_flag(
+    flag: &str,
+) -> Box<dyn BoxableExpression<crate::db::schema::conversions::table, Db, SqlType = Bool>> {
+    let query = "EXISTS (SELECT 1 FROM json_each(conversions.flags) WHERE value = ";
+    Box::new(sql::<Bool>(query).bind::<Text, _>(flag.to_owned()).sql(")"))
 }
 
 /// The hour that a time lies in, in SQL. The remainder is made positive: SQLite rounds towards zero.

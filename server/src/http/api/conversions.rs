@@ -100,7 +100,8 @@ pub struct ConversionView {
 }
 
 impl ConversionView {
-    fn new(row: Conversion, key: &ClickIdKey) -> Self {
+    /// A conversion as callers see it.
+    pub fn new(row: Conversion, key: &ClickIdKey) -> Self {
         let touch = if row.view_through { Touch::Impression } else { Touch::Click };
         let decimal = |sum: Micros| row.currency.map_or("0".to_owned(), |currency| sum.to_decimal(currency));
         Self {

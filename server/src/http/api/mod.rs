@@ -10,7 +10,9 @@ macro_rules! filter {
     };
 }
 
+pub mod adjustments;
 pub mod advertisers;
+pub mod bulk_decisions;
 mod campaign_targeting;
 pub mod campaigns;
 pub mod clicks;

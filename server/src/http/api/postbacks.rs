@@ -12,7 +12,7 @@ use crate::{
         click_id::{ClickId, ClickIdKey},
         code::Code,
         ids::{AdvertiserId, ConversionId, GoalId, Id, KeyId, PostbackId},
-        postback::Form,
+        postback::{About, Form},
         time::Timestamp,
     },
     error::Result,
@@ -26,10 +26,12 @@ use crate::{
 
 /// A line of the log.
 #[derive(Serialize, ToSchema)]
-#[schema(examples(json!({"id": "pbk_01kayw5m8hfz2v6y0t3n7r9q4c", "received_at": "2026-11-22T10:05:01Z", "form": "json", "key_id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "goal_id": null, "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "conversion_id": null, "message_id": "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W", "code": "goal_mismatch", "http_status": 422, "request": {"goal": "Purchase", "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7"}, "answer": {"result": "rejected", "code": "goal_mismatch"}})))]
+#[schema(examples(json!({"id": "pbk_01kayw5m8hfz2v6y0t3n7r9q4c", "about": "conversion", "received_at": "2026-11-22T10:05:01Z", "form": "json", "key_id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "goal_id": null, "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "conversion_id": null, "message_id": "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W", "code": "goal_mismatch", "http_status": 422, "request": {"goal": "Purchase", "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7"}, "answer": {"result": "rejected", "code": "goal_mismatch"}})))]
 pub struct PostbackView {
     /// Its id.
     id: PostbackId,
+    /// What it reports.
+    about: About,
     /// When it came.
     received_at: Timestamp,
     /// The form it came in.
@@ -63,6 +65,7 @@ impl PostbackView {
     fn new(row: Postback, key: &ClickIdKey) -> Self {
         Self {
             id: row.id,
+            about: row.about,
             received_at: row.received_at,
             form: row.form,
             key_id: row.key_id,

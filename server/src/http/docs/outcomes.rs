@@ -65,9 +65,13 @@ fn again(retry: Retry) -> &'static str {
 /// Who has to act.
 fn who(code: Code) -> &'static str {
     match code {
-        Code::Accepted | Code::AcceptedOnHold | Code::AcceptedSpooled | Code::Validated | Code::Duplicate => {
-            "nobody"
-        }
+        Code::Accepted
+        | Code::AcceptedOnHold
+        | Code::AcceptedSpooled
+        | Code::Validated
+        | Code::Duplicate
+        | Code::Adjusted
+        | Code::AdjustedNothing => "nobody",
         Code::AcceptedPending | Code::GoalInactive | Code::GoalNotInCampaign => "the partner",
         Code::ScopeMissing => "the sender, or the partner",
         Code::HttpsRequired => "the sender, or the operator",

@@ -6,12 +6,14 @@ use serde_json::{Value, json};
 use super::refusals;
 use crate::{
     domain::{
-        answer::{self as domain_answer, Answer, GOALS_OWN},
+        answer::{self as domain_answer, Adjusted, Answer, GOALS_OWN},
         attribution::Previous,
         code::Code,
         conversion::ConversionStatus,
+        currency::Currency,
         flags as flag,
         ids::{ConversionId, Id, PostbackId},
+        money::Micros,
         refusal::Refusal,
         time::Timestamp,
     },
@@ -53,9 +55,23 @@ fn answer(code: Code) -> Answer {
         Code::AcceptedSpooled => Answer::spooled(PostbackId::from_bytes([0; 16])),
         Code::Validated => counted(Code::Accepted, ConversionStatus::Approved, None, &[]).validated(),
         Code::Duplicate => Answer::again(&previous()),
+        Code::Adjusted | Code::AdjustedNothing => Answer::adjusted(&adjusted(code)),
         _ => Answer::refused(refusals::postback(code)),
     };
     Answer { postback_id: logged(code), ..answer }
+}
+
+fn adjusted(code: Code) -> Adjusted<'static> {
+    let is_idle = code == Code::AdjustedNothing;
+    Adjusted {
+        conversion_id: conversion_id().expect("the id of the examples is an id"),
+        adjustment_id: Some("R-77"),
+        status_before: if is_idle { ConversionStatus::Reversed } else { ConversionStatus::Approved },
+        status: ConversionStatus::Reversed,
+        amount: Currency::parse("EUR").map(|euros| (Micros(49_900_000), euros)),
+        is_idle,
+        is_repeated: false,
+    }
 }
 
 /// The line of the log. What cannot be ascribed to a partner has none.

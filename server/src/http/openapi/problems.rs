@@ -82,6 +82,34 @@ const REPORT: &[Code] = &[
     Code::Internal,
 ];
 
+/// What any adjustment can be answered with.
+const ADJUSTMENT: &[Code] = &[
+    Code::Adjusted,
+    Code::AdjustedNothing,
+    Code::Validated,
+    Code::Duplicate,
+    Code::ConversionNotFound,
+    Code::TransitionNotAllowed,
+    Code::AdjustmentConflict,
+    Code::GoalMismatch,
+    Code::AmountRequired,
+    Code::CurrencyRequired,
+    Code::AmountInvalid,
+    Code::CurrencyInvalid,
+    Code::Malformed,
+    Code::NotFound,
+    Code::UnresolvedMacro,
+    Code::SignatureMissing,
+    Code::SignatureInvalid,
+    Code::TimestampOutOfTolerance,
+    Code::ScopeMissing,
+    Code::HttpsRequired,
+    Code::UriTooLong,
+    Code::HeadersTooLarge,
+    Code::Unavailable,
+    Code::Internal,
+];
+
 /// Turns the codes of an operation into responses. Words that are no code are left to the test to find.
 pub fn document(place: &mut Place) {
     let access = security::access(place);
@@ -104,6 +132,7 @@ fn common(access: Access) -> &'static [Code] {
     match access {
         Access::Open => &[],
         Access::ApiKey => BEHIND_AN_API_KEY,
+        Access::SignedAdjustment => ADJUSTMENT,
         Access::Signature | Access::SignedQuery => REPORT,
     }
 }
@@ -145,7 +174,7 @@ fn respond(operation: &mut Operation, status: u16, codes: &[Code], access: Acces
 }
 
 fn content(codes: &[Code], access: Access) -> Content {
-    let is_report = matches!(access, Access::Signature | Access::SignedQuery);
+    let is_report = !matches!(access, Access::Open | Access::ApiKey);
     let schema =
         if is_report { schemas::reference::<PostbackAnswer>() } else { schemas::reference::<Problem>() };
     let answer = if is_report { answers::postback } else { answers::problem };

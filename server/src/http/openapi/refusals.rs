@@ -5,8 +5,9 @@ use serde_json::json;
 
 use crate::{
     domain::{
+        adjustment,
         code::Code,
-        conversion::ConversionStatus,
+        conversion::{AdjustmentKind, ConversionStatus},
         ids::{AdvertiserId, CampaignId, ConversionId},
         refusal::{FieldError, Refusal},
         scopes::Scope,
@@ -27,6 +28,7 @@ pub fn api(code: Code) -> Refusal {
             &[("/name", "is needed"), ("/currency", "`EURO` is not an ISO 4217 code such as EUR")],
         ),
         Code::UnsupportedMediaType => Refusal::new(code, JSON_WANTED),
+        Code::TransitionNotAllowed | Code::AdjustmentConflict => by_goal_and_click(code),
         _ => Refusal::of(code),
     }
 }
@@ -116,6 +118,13 @@ fn by_goal_and_click(code: Code) -> Refusal {
             Refusal::new(code, "Reported 10454400 s after the event, the goal allows 10368000 s.")
                 .fact("delay_seconds", 10_454_400)
                 .fact("longest_seconds", 10_368_000)
+        }
+        Code::TransitionNotAllowed => {
+            adjustment::not_allowed(ConversionStatus::Approved, AdjustmentKind::Reject)
+        }
+        Code::AdjustmentConflict => {
+            Refusal::new(code, "The adjustment `R-77` was made before, with another content.")
+                .fact("conversion_id", first)
         }
         Code::OrderAttributedElsewhere => Refusal::of(code).fact("conversion_id", first),
         Code::DuplicateConflict => Refusal::new(code, "Counted with 49.90 EUR; this report says 59.90 EUR.")

@@ -12,6 +12,7 @@ const SIGNATURE: &str = "signature";
 const SIGNED_QUERY: &str = "signed_query";
 const POSTBACK: &str = "/v1/postback";
 const CONVERSIONS: &str = "/v1/conversions";
+const ADJUSTMENTS: &str = "/v1/adjustments";
 
 /// What a caller has to show.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub enum Access {
     ApiKey,
     /// A signature in headers.
     Signature,
+    /// A signature in headers, of an adjustment.
+    SignedAdjustment,
     /// A signature at the end of the query.
     SignedQuery,
 }
@@ -31,6 +34,7 @@ pub fn access(place: &Place) -> Access {
     match (place.path, &place.method) {
         (POSTBACK, HttpMethod::Get) => Access::SignedQuery,
         (POSTBACK | CONVERSIONS, HttpMethod::Post) => Access::Signature,
+        (ADJUSTMENTS, HttpMethod::Post) => Access::SignedAdjustment,
         _ if place.has_tag("Tracking") || place.has_tag("Health") => Access::Open,
         _ => Access::ApiKey,
     }
@@ -41,7 +45,9 @@ pub fn require(place: &mut Place) {
     let (scheme, words) = match access(place) {
         Access::Open => (None, "Needs no credentials."),
         Access::ApiKey => (Some(API_KEY), "Needs an API key."),
-        Access::Signature => (Some(SIGNATURE), "Needs a signing key's signature, in headers."),
+        Access::Signature | Access::SignedAdjustment => {
+            (Some(SIGNATURE), "Needs a signing key's signature, in headers.")
+        }
         Access::SignedQuery => (Some(SIGNED_QUERY), "Needs a signing key's signature, in the query."),
     };
     let own = place.operation.description.take();

@@ -139,7 +139,12 @@ pub async fn named_key(state: &State, claim: &Claim<'_>) -> Result<Option<Arc<Kn
 }
 
 /// Checks a claim against the key it names: signature first, so that a stranger learns nothing else.
-pub fn check(claim: &Claim<'_>, known: &KnownKey, now: Timestamp) -> Result<KeyPowers, Refusal> {
+pub fn check(
+    claim: &Claim<'_>,
+    known: &KnownKey,
+    needed: Scope,
+    now: Timestamp,
+) -> Result<KeyPowers, Refusal> {
     let is_signed = known.secret.as_ref().is_some_and(|secret| claim.is_signed_with(secret));
     let key = &known.row;
     if !is_signed || key.revoked_at.is_some() {
@@ -147,11 +152,15 @@ pub fn check(claim: &Claim<'_>, known: &KnownKey, now: Timestamp) -> Result<KeyP
     }
     check_timestamp(claim.timestamp(), now).map_err(|problem| out_of_tolerance(problem, now))?;
     let may = |scope: Scope| key.scopes.0.iter().any(|word| word == scope.as_str());
-    if !may(Scope::ConversionsWrite) {
-        let detail = format!("The key lacks the scope `{}`.", Scope::ConversionsWrite);
-        return Err(Refusal::new(Code::ScopeMissing, detail));
+    if !may(needed) {
+        return Err(lacks(needed));
     }
     Ok(KeyPowers { advertisers: key.advertiser_ids.0.clone(), may_decide_status: may(Scope::StatusWrite) })
+}
+
+/// The refusal of a key that may not do something.
+pub fn lacks(scope: Scope) -> Refusal {
+    Refusal::new(Code::ScopeMissing, format!("The key lacks the scope `{scope}`."))
 }
 
 fn out_of_tolerance(problem: TimestampProblem, now: Timestamp) -> Refusal {

@@ -11,7 +11,7 @@ const REDACTED: &str = "[redacted]";
 
 /// The parameters, with whatever looks like an e-mail address or a phone number taken out.
 pub fn parameters(parameters: &Parameters) -> Map<String, Value> {
-    parameters.iter().map(|(name, value)| (name.to_owned(), masked(value))).collect()
+    parameters.iter().map(|(name, sent)| (name.to_owned(), value(sent))).collect()
 }
 
 /// What somebody sent who cannot sign: which parameters, and how many bytes of each.
@@ -25,12 +25,13 @@ pub fn unreadable(bytes: usize) -> Map<String, Value> {
     Map::from_iter([("unreadable_bytes".to_owned(), json!(bytes))])
 }
 
-fn masked(value: &Value) -> Value {
-    match value {
+/// A value, with whatever looks like an e-mail address or a phone number taken out.
+pub fn value(sent: &Value) -> Value {
+    match sent {
         Value::String(text) if is_email(text) || is_phone(text) => json!(REDACTED),
-        Value::Array(items) => items.iter().map(masked).collect(),
+        Value::Array(items) => items.iter().map(value).collect(),
         Value::Object(members) => {
-            members.iter().map(|(name, value)| (name.clone(), masked(value))).collect::<Map<_, _>>().into()
+            members.iter().map(|(name, member)| (name.clone(), value(member))).collect::<Map<_, _>>().into()
         }
         other => other.clone(),
     }

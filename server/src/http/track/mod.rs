@@ -1,5 +1,6 @@
 //! What visitors and advertisers' back ends call: clicks, impressions and postbacks.
 
+pub mod adjustments;
 mod click_query;
 pub mod clicks;
 mod conversion_report;

@@ -25,6 +25,7 @@ use crate::{
         parameters::Parameters,
         postback::{Form, Report},
         refusal::Refusal,
+        scopes::Scope,
     },
     error::{Error, Result},
     http::{State, body, problem, transport::Transport},
@@ -109,7 +110,7 @@ async fn receive(state: &State, claim: Claim<'_>, form: Form, content: &[u8]) ->
     let key = key.ok_or_else(|| Refusal::of(Code::SignatureInvalid))?;
     let now = state.clock.now();
     let parameters = parse(form, content);
-    let (report, powers) = match credentials::check(&claim, &key, now) {
+    let (report, powers) = match credentials::check(&claim, &key, Scope::ConversionsWrite, now) {
         Ok(powers) => (parameters.clone().and_then(|p| Report::parse(&p, form, now)), powers),
         Err(refusal) => (Err(refusal), KeyPowers::default()),
     };
@@ -152,7 +153,7 @@ fn parse(form: Form, content: &[u8]) -> Result<Parameters, Refusal> {
 }
 
 /// The answer where nothing could be recorded.
-fn failed(error: Error) -> Answer {
+pub fn failed(error: Error) -> Answer {
     match error {
         Error::Refused(refusal) => Answer::refused(*refusal),
         Error::Unavailable(why) | Error::Contended(why) => {
@@ -166,7 +167,8 @@ fn failed(error: Error) -> Answer {
     }
 }
 
-fn respond(answer: &Answer) -> HttpResponse {
+/// The answer as it is sent.
+pub fn respond(answer: &Answer) -> HttpResponse {
     if !answer.code.is_success() {
         return problem::respond(answer.code, answer.body());
     }

@@ -1,0 +1,56 @@
+-- The history of conversions: their number in it, all money before and after, who did it and why. An adjustment id is
+-- the advertiser's own.
+ALTER TABLE adjustments RENAME TO old_adjustments;
+ALTER TABLE old_adjustments DROP CONSTRAINT adjustments_pkey;
+CREATE TABLE adjustments (
+    partner_id              UUID NOT NULL,
+    id                      UUID NOT NULL,
+    conversion_id           UUID NOT NULL,
+    position                BIGINT NOT NULL,
+    advertiser_id           UUID NOT NULL,
+    adjustment_id           TEXT,
+    kind                    TEXT NOT NULL CHECK (kind IN ('retraction', 'restatement', 'approve', 'reject', 'reopen', 'hold_end')),
+    actor                   TEXT NOT NULL CHECK (actor IN ('system', 'partner', 'advertiser')),
+    api_key_id              UUID,
+    key_id                  UUID,
+    postback_id             UUID,
+    reason                  TEXT,
+    note                    TEXT,
+    requested_amount_micros BIGINT,
+    requested_currency      TEXT,
+    status_before           TEXT NOT NULL,
+    status_after            TEXT NOT NULL,
+    currency                TEXT,
+    amount_before_micros    BIGINT,
+    amount_after_micros     BIGINT,
+    payout_before_micros    BIGINT NOT NULL,
+    payout_after_micros     BIGINT NOT NULL,
+    revenue_before_micros   BIGINT NOT NULL,
+    revenue_after_micros    BIGINT NOT NULL,
+    created_at              TIMESTAMPTZ NOT NULL,
+    PRIMARY KEY (partner_id, id),
+    UNIQUE (partner_id, conversion_id, position),
+    UNIQUE (partner_id, advertiser_id, adjustment_id),
+    FOREIGN KEY (partner_id, conversion_id) REFERENCES conversions (partner_id, id)
+);
+INSERT INTO adjustments
+SELECT a.partner_id, a.id, a.conversion_id,
+       row_number() OVER (PARTITION BY a.partner_id, a.conversion_id ORDER BY a.id),
+       c.advertiser_id, a.adjustment_id, a.kind, a.actor, NULL, NULL, NULL, a.reason, NULL, NULL, NULL,
+       a.status_before, a.status_after, c.currency, a.amount_before_micros, a.amount_after_micros,
+       c.payout_micros, c.payout_micros, c.revenue_micros, c.revenue_micros, a.created_at
+FROM old_adjustments a JOIN conversions c ON c.partner_id = a.partner_id AND c.id = a.conversion_id;
+DROP TABLE old_adjustments;
+
+-- What a line of the log reports: a conversion, or an adjustment of one.
+ALTER TABLE postbacks ADD COLUMN about TEXT NOT NULL DEFAULT 'conversion' CHECK (about IN ('conversion', 'adjustment'));
+
+-- A refused postback that was judged again after the set-up was mended: once.
+CREATE TABLE reruns (
+    partner_id  UUID NOT NULL,
+    postback_id UUID NOT NULL,
+    rerun_id    UUID NOT NULL,
+    created_at  TIMESTAMPTZ NOT NULL,
+    PRIMARY KEY (partner_id, postback_id),
+    UNIQUE (partner_id, rerun_id)
+);

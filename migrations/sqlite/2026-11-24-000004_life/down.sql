@@ -1,0 +1,2 @@
+DROP TABLE reruns;
+ALTER TABLE postbacks DROP COLUMN about;

@@ -1,0 +1,20 @@
+//! Row locks: who holds them is alone with the rows until its transaction ends.
+
+use diesel::prelude::*;
+
+use super::Conn;
+use crate::{
+    db::{schema::conversions, scope::PartnerScope},
+    domain::ids::ConversionId,
+};
+
+/// Locks conversions, in the order of their ids: two that lock the same never wait for each other.
+pub fn lock_conversions(conn: &mut Conn, scope: &PartnerScope, ids: &[ConversionId]) -> QueryResult<()> {
+    conversions::table
+        .filter(conversions::partner_id.eq(scope.id()).and(conversions::id.eq_any(ids)))
+        .order(conversions::id)
+        .select(conversions::id)
+        .for_update()
+        .load::<ConversionId>(conn)
+        .map(drop)
+}

@@ -1,0 +1,92 @@
+//! Recording adjustments that advertisers send: made or refused, each with its line of the log, in one transaction.
+
+use super::{Conn, adjust, bulk, record_postbacks::without_nul};
+use crate::{
+    db::{
+        received::{Asked, Hand, Made, Occasion, ReceivedAdjustment},
+        rows::records::Postback,
+        scope::PartnerScope,
+        sql_types::Json,
+    },
+    domain::{
+        answer::{Adjusted, Answer},
+        ids::AdjustmentId,
+        postback::{About, Form, Intent},
+        refusal::Refusal,
+    },
+    error::Result,
+};
+
+/// Records adjustments of one key, and says what to answer to each.
+pub fn record(
+    conn: &mut Conn,
+    scope: &PartnerScope,
+    batch: &[ReceivedAdjustment],
+    hand: &Hand,
+    occasion: &Occasion<impl Fn() -> AdjustmentId>,
+) -> Result<Vec<Answer>> {
+    let asked: Vec<Asked> = batch.iter().filter_map(|received| received.asked.clone().ok()).collect();
+    let mut made = adjust::make(conn, scope, &asked, hand, occasion)?.into_iter();
+    let (mut answers, mut lines) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
+    for received in batch {
+        let outcome = match &received.asked {
+            Err(refusal) => Err(refusal.clone()),
+            Ok(asked) => made.next().map_or_else(
+                || Err(crate::domain::adjustment::no_conversion()),
+                |made| made.map(|made| (asked, made)),
+            ),
+        };
+        let answer = Answer { postback_id: Some(received.postback_id), ..answer(&outcome) };
+        lines.push(line(scope, received, &outcome, &answer));
+        answers.push(answer);
+    }
+    bulk::insert_postbacks(conn, &lines)?;
+    Ok(answers)
+}
+
+type Outcome<'a> = Result<(&'a Asked, Made), Refusal>;
+
+fn answer(outcome: &Outcome<'_>) -> Answer {
+    let (asked, made) = match outcome {
+        Ok(made) => made,
+        Err(refusal) => return Answer::refused(refusal.clone()),
+    };
+    let line = &made.adjustment;
+    let adjusted = Adjusted {
+        conversion_id: line.conversion_id,
+        adjustment_id: line.adjustment_id.as_deref(),
+        status_before: line.status_before,
+        status: line.status_after,
+        amount: line.amount_after_micros.zip(line.currency),
+        is_idle: line.is_idle(),
+        is_repeated: made.is_repeated,
+    };
+    let answer = Answer::adjusted(&adjusted);
+    if asked.intent == Intent::Validate { answer.validated() } else { answer }
+}
+
+fn line(
+    scope: &PartnerScope,
+    received: &ReceivedAdjustment,
+    outcome: &Outcome<'_>,
+    answer: &Answer,
+) -> Postback {
+    let conversion = outcome.as_ref().ok().map(|(_, made)| &made.conversion);
+    Postback {
+        partner_id: scope.id(),
+        id: received.postback_id,
+        received_at: received.received_at,
+        form: Form::Json,
+        key_id: Some(received.key_id),
+        advertiser_id: conversion.map(|row| row.advertiser_id).or(received.advertiser_id),
+        goal_id: conversion.map(|row| row.goal_id),
+        click_id: conversion.filter(|row| !row.view_through).and_then(|row| row.click_id),
+        conversion_id: conversion.map(|row| row.id),
+        message_id: Some(received.message_id.clone()),
+        code: answer.code.as_str().to_owned(),
+        http_status: i32::from(answer.code.status()),
+        request: Json(without_nul(received.request.clone())),
+        answer: Json(without_nul(answer.body())),
+        about: About::Adjustment,
+    }
+}

@@ -1,0 +1,208 @@
+//! What an adjustment makes of a conversion: its status, and its money. Pure; the history, the totals and the lock are
+//! matters of `db`.
+
+use super::{
+    code::Code,
+    conversion::{AdjustmentKind, ConversionStatus, Reason, transition},
+    currency::Currency,
+    goal::HoldEnd,
+    ids::ConversionId,
+    money::Micros,
+    refusal::{FieldError, Refusal},
+};
+
+/// The longest note, in bytes.
+pub const LONGEST_NOTE_BYTES: usize = 500;
+/// The longest adjustment id, in bytes.
+pub const LONGEST_ADJUSTMENT_ID_BYTES: usize = 128;
+
+/// What is asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// What to do.
+    pub kind: AdjustmentKind,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// The new amount of a restatement, with its currency.
+    pub amount: Option<(Micros, Currency)>,
+    /// What people should know about it.
+    pub note: Option<String>,
+}
+
+/// Where a conversion stands, and what it is worth.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// Its status.
+    pub status: ConversionStatus,
+    /// What was reported.
+    pub amount: Option<Micros>,
+    /// The currency of all three sums.
+    pub currency: Option<Currency>,
+    /// What the publisher earns.
+    pub payout: Micros,
+    /// What the partner earns.
+    pub revenue: Micros,
+}
+
+/// What an adjustment makes of a conversion; `worth` says what an amount brings the publisher and the partner.
+pub fn adjust(
+    before: Standing,
+    hold_end: HoldEnd,
+    change: &Change,
+    worth: impl FnOnce(Micros) -> (Micros, Micros),
+) -> Result<Standing, Refusal> {
+    let status = transition(before.status, change.kind, hold_end)
+        .ok_or_else(|| not_allowed(before.status, change.kind))?;
+    let Some((amount, currency)) = change.amount.filter(|_| change.kind == AdjustmentKind::Restatement)
+    else {
+        return Ok(Standing { status, ..before });
+    };
+    if let Some(own) = before.currency.filter(|own| *own != currency) {
+        let detail = format!("The conversion is in {own}; this amount is in {currency}.");
+        return Err(Refusal::new(Code::CurrencyInvalid, detail).fact("currency", own.as_str()));
+    }
+    let (payout, revenue) = worth(amount);
+    Ok(Standing { status, amount: Some(amount), currency: Some(currency), payout, revenue })
+}
+
+/// The refusal of a kind that a status does not allow.
+pub fn not_allowed(status: ConversionStatus, kind: AdjustmentKind) -> Refusal {
+    let hint = match (kind, status) {
+        (AdjustmentKind::Reject, ConversionStatus::Approved) => {
+            "Send `retraction`: it takes back what was approved."
+        }
+        (AdjustmentKind::Approve, ConversionStatus::Rejected) => "Send `reopen` first.",
+        (_, ConversionStatus::Reversed) => {
+            "Send `restatement` with the right amount: the conversion then waits for a decision."
+        }
+        (AdjustmentKind::Reopen, ConversionStatus::OnHold) => {
+            "Send `approve` or `reject`: nobody has decided yet."
+        }
+        _ => "Read the conversion's history.",
+    };
+    Refusal::new(
+        Code::TransitionNotAllowed,
+        format!("`{kind}` is not possible for a conversion that is {status}."),
+    )
+    .hint(hint)
+    .fact("conversion_status", status.as_str())
+}
+
+/// The refusal of a conversion that is not there, or that a key does not reach.
+pub fn no_conversion() -> Refusal {
+    Refusal::of(Code::ConversionNotFound)
+}
+
+/// The refusal of an adjustment id that was used for something else.
+pub fn conflict(adjustment_id: &str, of: ConversionId) -> Refusal {
+    let detail = format!("The adjustment `{adjustment_id}` was made before, with another content.");
+    Refusal::new(Code::AdjustmentConflict, detail).fact("conversion_id", of.to_string())
+}
+
+/// What a restatement lacks.
+pub fn check_amount(
+    kind: AdjustmentKind,
+    amount: Option<Micros>,
+    currency: Option<Currency>,
+) -> Result<Option<(Micros, Currency)>, Refusal> {
+    let unwanted = |name: &str| {
+        let detail = format!("is taken by `{}` only", AdjustmentKind::Restatement);
+        Refusal::fields(Code::Malformed, vec![FieldError::new(name, detail)])
+    };
+    match (kind, amount, currency) {
+        (AdjustmentKind::Restatement, Some(amount), Some(currency)) => Ok(Some((amount, currency))),
+        (AdjustmentKind::Restatement, None, _) => Err(Refusal::new(
+            Code::AmountRequired,
+            "A restatement needs the new amount; for a full refund, send `retraction`.",
+        )),
+        (AdjustmentKind::Restatement, Some(_), None) => Err(Refusal::of(Code::CurrencyRequired)),
+        (_, Some(_), _) => Err(unwanted("amount")),
+        (_, None, Some(_)) => Err(unwanted("currency")),
+        (_, None, None) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn euros() -> Currency {
+        Currency::parse("EUR").unwrap()
+    }
+
+    fn approved() -> Standing {
+        Standing {
+            status: ConversionStatus::Approved,
+            amount: Some(Micros(49_900_000)),
+            currency: Some(euros()),
+            payout: Micros(4_990_000),
+            revenue: Micros(6_237_500),
+        }
+    }
+
+    fn change(kind: AdjustmentKind, amount: Option<(Micros, Currency)>) -> Change {
+        Change { kind, reason: None, amount, note: None }
+    }
+
+    fn tenth(amount: Micros) -> (Micros, Micros) {
+        (Micros(amount.0 / 10), Micros(amount.0 / 5))
+    }
+
+    #[test]
+    fn a_restatement_changes_all_money_and_nothing_else() {
+        let change = change(AdjustmentKind::Restatement, Some((Micros(20_000_000), euros())));
+        let after = adjust(approved(), HoldEnd::Approve, &change, tenth).unwrap();
+        let money = (after.amount, after.payout, after.revenue);
+        assert_eq!(money, (Some(Micros(20_000_000)), Micros(2_000_000), Micros(4_000_000)));
+        assert_eq!(after.status, ConversionStatus::Approved);
+    }
+
+    #[test]
+    fn another_currency_is_refused() {
+        let dollars = Currency::parse("USD").unwrap();
+        let change = change(AdjustmentKind::Restatement, Some((Micros(1), dollars)));
+        let refusal = adjust(approved(), HoldEnd::Approve, &change, tenth).unwrap_err();
+        assert_eq!((refusal.code, &refusal.facts["currency"]), (Code::CurrencyInvalid, &"EUR".into()));
+    }
+
+    #[test]
+    fn a_conversion_without_money_takes_any_currency() {
+        let none = Standing { amount: None, currency: None, ..approved() };
+        let change = change(AdjustmentKind::Restatement, Some((Micros(5), euros())));
+        assert_eq!(adjust(none, HoldEnd::Approve, &change, tenth).unwrap().currency, Some(euros()));
+    }
+
+    #[test]
+    fn what_is_not_allowed_says_what_is() {
+        let refusal =
+            adjust(approved(), HoldEnd::Approve, &change(AdjustmentKind::Reject, None), tenth).unwrap_err();
+        assert_eq!(refusal.code, Code::TransitionNotAllowed);
+        assert!(refusal.hint.unwrap().contains("retraction"));
+    }
+
+    #[test]
+    fn only_a_restatement_has_an_amount() {
+        let euros = Some(euros());
+        let code = |kind, amount, currency| check_amount(kind, amount, currency).unwrap_err().code;
+        let (restatement, retraction) = (AdjustmentKind::Restatement, AdjustmentKind::Retraction);
+        assert_eq!(code(restatement, None, euros), Code::AmountRequired);
+        assert_eq!(code(restatement, Some(Micros(1)), None), Code::CurrencyRequired);
+        assert_eq!(code(retraction, Some(Micros(1)), euros), Code::Malformed);
+        assert_eq!(code(retraction, None, euros), Code::Malformed);
+        assert_eq!(check_amount(retraction, None, None), Ok(None));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_asked_money_changes_only_by_a_restatement(kind in 0..6usize, status in 0..5usize, amount in 0i64..1 << 40) {
+            let (kind, status) = (AdjustmentKind::ALL[kind], ConversionStatus::ALL[status]);
+            let before = Standing { status, ..approved() };
+            let change = change(kind, Some((Micros(amount), euros())));
+            if let Ok(after) = adjust(before, HoldEnd::Reject, &change, tenth) {
+                let same = (after.amount, after.payout, after.revenue) == (before.amount, before.payout, before.revenue);
+                prop_assert_eq!(same, kind != AdjustmentKind::Restatement || amount == 49_900_000 && before.payout.0 == amount / 10);
+            }
+        }
+    }
+}

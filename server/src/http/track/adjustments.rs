@@ -1,0 +1,249 @@
+//! Adjustments: refunds, restated amounts and decisions that advertisers send after a conversion was counted.
+
+use actix_web::{
+    HttpRequest, HttpResponse, post,
+    web::{Data, Payload},
+};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::{
+    conversion_report::SignatureHeaders,
+    credentials::{self, Claim},
+    masked, postbacks,
+};
+use crate::{
+    cache::KnownKey,
+    db::{
+        db_write,
+        received::{Asked, Hand, Occasion, ReceivedAdjustment, Target},
+        scope::PartnerScope,
+    },
+    domain::{
+        adjustment_report::{self, AdjustmentReport, Named},
+        answer::Answer,
+        attribution::{self, KeyPowers},
+        code::Code,
+        conversion::{Actor, AdjustmentKind, Reason},
+        currency::Currency,
+        ids::{AdvertiserId, ConversionId, Reference},
+        parameters::Parameters,
+        postback::Form,
+        refusal::Refusal,
+        scopes::Scope,
+        time::Timestamp,
+    },
+    error::{Error, Result},
+    http::{State, body, transport::Transport},
+};
+
+/// How often adjustments are tried again that another transaction was in the way of.
+const MOST_CONTENDED: usize = 5;
+
+/// An adjustment of one conversion. The conversion is named by `conversion_id`, or by the `goal` and the `order_id`
+/// that it was reported with. An empty value counts as absent.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+#[schema(examples(json!({"adjustment_id": "R-77", "kind": "restatement", "goal": "purchase", "order_id": "A-1001", "amount": "29.90", "currency": "EUR", "reason": "item_returned"})))]
+pub struct AdjustmentRequest {
+    /// Your own name for this adjustment, at most 128 bytes, unique per advertiser. Under one name an adjustment is made
+    /// once, however often it is sent.
+    #[schema(max_length = 128)]
+    adjustment_id: String,
+    /// What to do; `hold_end` cannot be asked for.
+    kind: AdjustmentKind,
+    /// The conversion.
+    #[schema(value_type = Option<ConversionId>)]
+    conversion_id: Option<String>,
+    /// The goal's event name, byte for byte.
+    goal: Option<String>,
+    /// The advertiser's id of the sale.
+    #[schema(max_length = 128)]
+    order_id: Option<String>,
+    /// The advertiser's id, or `ext:` and the partner's own; needed with an order if the key covers several.
+    advertiser: Option<String>,
+    /// What the sale is worth now, all of it: a decimal string with a dot, at most 4 decimals, not negative. Only, and
+    /// always, with a `restatement`.
+    amount: Option<String>,
+    /// Its currency, ISO 4217: the conversion's own.
+    #[schema(value_type = Option<Currency>)]
+    currency: Option<String>,
+    /// Why; `order_update` by default.
+    reason: Option<Reason>,
+    /// A remark for people, at most 500 bytes, without e-mail addresses and phone numbers.
+    #[schema(max_length = 500)]
+    note: Option<String>,
+    /// true: make the whole decision, change nothing. false by default.
+    validate_only: Option<bool>,
+}
+
+/// Adjusts a conversion that was reported before. A full refund (`retraction`), a new amount (`restatement`), or a decision (`approve`, `reject`,
+/// `reopen`). Refunds are taken at any time, before and after approval and during a hold: a conversion that was not
+/// payable yet is rejected, one that was is reversed, and of one that already is, the refund is only recorded
+/// (`adjusted_nothing`). A restatement changes amount, payout and revenue and leaves the status; one of a rejected or
+/// reversed conversion makes it wait for a decision again. Needs a key with the scope `adjustments:write`; a decision
+/// needs `status:write` too. The same again is answered `duplicate`, with what the first one came to.
+#[utoipa::path(tag = "Tracking",
+    request_body(content = AdjustmentRequest, description = "The adjustment."),
+    params(SignatureHeaders), extensions(("x-codes" = json!(["payload_too_large", "unsupported_media_type"]))))]
+#[post("/adjustments")]
+pub async fn report_adjustment(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
+    let answer = receive(&request, payload, &state).await.unwrap_or_else(postbacks::failed);
+    state.metrics.count_postback(answer.code);
+    postbacks::respond(&answer)
+}
+
+async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Result<Answer> {
+    Transport::of(request, &state.trusted_proxies).require_private()?;
+    body::require_type(request, "application/json")?;
+    let body = body::read(&mut payload.into_inner(), state.door.limits.body).await?;
+    let claim = Claim::of_message(request.headers(), &body)?;
+    let key = credentials::named_key(state, &claim).await?;
+    let key = key.ok_or_else(|| Refusal::of(Code::SignatureInvalid))?;
+    let sender = Sender::of(state, &claim, &key);
+    let received = sender.read(state, &body).await?;
+    let is_stranger = sender.is_stranger();
+    let mut answers = record(state, key.scope, vec![received], sender.hand()).await?;
+    let answer = answers.pop().ok_or_else(|| Error::Internal("an adjustment has no answer".into()))?;
+    // The line of the log exists for the key's owner; who cannot sign does not learn that the key does.
+    Ok(if is_stranger { Answer { postback_id: None, ..answer } } else { answer })
+}
+
+/// Who sent adjustments.
+struct Sender<'a> {
+    key: &'a KnownKey,
+    message_id: String,
+    received_at: Timestamp,
+    powers: Result<KeyPowers, Refusal>,
+}
+
+impl<'a> Sender<'a> {
+    fn of(state: &State, claim: &Claim<'_>, key: &'a KnownKey) -> Self {
+        let received_at = state.clock.now();
+        let powers = credentials::check(claim, key, Scope::AdjustmentsWrite, received_at);
+        let message_id = claim.message_id().unwrap_or_default().to_owned();
+        Self { key, message_id, received_at, powers }
+    }
+
+    fn is_stranger(&self) -> bool {
+        self.powers.as_ref().is_err_and(|refusal| refusal.code.status() == 401)
+    }
+
+    fn hand(&self) -> Hand {
+        let advertisers = self.powers.as_ref().map(|powers| powers.advertisers.clone()).unwrap_or_default();
+        Hand { actor: Actor::Advertiser, key_id: Some(self.key.row.id), advertisers, ..Hand::SYSTEM }
+    }
+
+    /// Reads one adjustment.
+    async fn read(&self, state: &State, content: &[u8]) -> Result<ReceivedAdjustment> {
+        let parameters = Parameters::from_json(content);
+        let read = match (&self.powers, &parameters) {
+            (Err(refusal), _) | (_, Err(refusal)) => Err(refusal.clone()),
+            (Ok(powers), Ok(parameters)) => self.find(state, powers, parameters).await?,
+        };
+        let read = read.map_err(|refusal| refusal.pointing_into(Form::Json));
+        let postback_id = state.clock.new_id();
+        let (advertiser_id, asked) = match read {
+            Ok((advertiser, asked)) => (advertiser, Ok(Asked { postback_id: Some(postback_id), ..asked })),
+            Err(refusal) => (None, Err(refusal)),
+        };
+        Ok(ReceivedAdjustment {
+            postback_id,
+            received_at: self.received_at,
+            key_id: self.key.row.id,
+            message_id: self.message_id.clone(),
+            request: self.masked(&parameters, content.len()),
+            advertiser_id,
+            asked,
+        })
+    }
+
+    fn masked(&self, parameters: &Result<Parameters, Refusal>, bytes: usize) -> Map<String, Value> {
+        match parameters {
+            Err(_) => masked::unreadable(bytes),
+            Ok(parameters) if self.is_stranger() => masked::lengths(parameters),
+            Ok(parameters) => {
+                let own = adjustment_report::OWN_PARAMETERS.iter();
+                let own = own.filter_map(|name| parameters.unknown.get_key_value(*name));
+                let own = own.map(|(name, value)| (name.clone(), masked::value(value)));
+                masked::parameters(parameters).into_iter().chain(own).collect()
+            }
+        }
+    }
+
+    /// What a report asks for, once it is known which goals its names stand for.
+    async fn find(
+        &self,
+        state: &State,
+        powers: &KeyPowers,
+        parameters: &Parameters,
+    ) -> Result<Result<(Option<AdvertiserId>, Asked), Refusal>> {
+        let report = match AdjustmentReport::parse(parameters) {
+            Ok(report) => report,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if report.change.kind.decides_status() && !powers.may_decide_status {
+            return Ok(Err(credentials::lacks(Scope::StatusWrite)));
+        }
+        let target = match report.conversion {
+            Named::Id(id) => Ok((None, Target::Conversion(id))),
+            Named::Order { goal, order_id } => {
+                let advertiser = report.advertiser.as_ref();
+                self.order(state, powers, advertiser, (goal, order_id)).await?
+            }
+        };
+        Ok(target.map(|(advertiser, target)| {
+            let asked = Asked {
+                target,
+                change: report.change,
+                adjustment_id: Some(report.adjustment_id),
+                only_from: None,
+                postback_id: None,
+                intent: report.intent,
+            };
+            (advertiser, asked)
+        }))
+    }
+
+    async fn order(
+        &self,
+        state: &State,
+        powers: &KeyPowers,
+        named: Option<&Reference<AdvertiserId>>,
+        (goal, order_id): (String, String),
+    ) -> Result<Result<(Option<AdvertiserId>, Target), Refusal>> {
+        let advertiser = match state.cache.whose(self.key.scope, powers, named).await? {
+            Ok(advertiser) => advertiser,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let serving = state.cache.rules(self.key.scope, advertiser).await?;
+        let same = serving.goals.iter().filter(|rules| rules.event_name == goal);
+        let goals: Vec<_> = same.map(|rules| rules.id).collect();
+        if goals.is_empty() {
+            return Ok(Err(attribution::no_goal(&goal, &serving.goals)));
+        }
+        Ok(Ok((Some(advertiser), Target::Order { advertiser, goals, order_id })))
+    }
+}
+
+/// Makes adjustments of one key, in one transaction.
+async fn record(
+    state: &State,
+    scope: PartnerScope,
+    batch: Vec<ReceivedAdjustment>,
+    hand: Hand,
+) -> Result<Vec<Answer>> {
+    let mut tries = 0;
+    loop {
+        let (batch, hand, clock) = (batch.clone(), hand.clone(), state.clock.clone());
+        let recorded = db_write!(&state.whole_store, |queries, conn| {
+            let occasion = Occasion { now: clock.now(), delta_id: clock.new_id(), new_id: || clock.new_id() };
+            queries::record_adjustments::record(conn, &scope, &batch, &hand, &occasion)
+        });
+        tries += 1;
+        match recorded {
+            Err(Error::Contended(_)) if tries < MOST_CONTENDED => {}
+            recorded => return recorded,
+        }
+    }
+}
