@@ -38,6 +38,8 @@ words! {
         ClickIdMalformed = "click_id_malformed",
         /// Says the click id is altered, invented or not visible to this key (404).
         ClickNotFound = "click_not_found",
+        /// Says no click is bound to the customer that the report names (404).
+        CustomerNotFound = "customer_not_found",
         /// Says the click belongs to another advertiser of the partner (422).
         AdvertiserMismatch = "advertiser_mismatch",
         /// Says the publisher that the report names is unknown or blocked (422).
@@ -54,6 +56,8 @@ words! {
         GoalMismatch = "goal_mismatch",
         /// Says the goal is paused (422).
         GoalInactive = "goal_inactive",
+        /// Says the goal is not for the click's campaign (422).
+        GoalNotInCampaign = "goal_not_in_campaign",
         /// Says the goal does not allow this way of matching (422).
         ModeNotAllowed = "mode_not_allowed",
         /// Says the goal needs an order id (422).

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::KnownAdvertiser;
+use super::{DatedRates, KnownAdvertiser};
 use crate::{
     db::{
         rows::{
@@ -15,10 +15,14 @@ use crate::{
         sql_types::Json,
     },
     domain::{
+        advertiser_rules::AdvertiserRules,
         consent::Consent,
+        conversion::MatchMode,
         currency::Currency,
         goal::{Counting, DefaultStatus, GoalRules, HoldEnd, MoneyRule},
+        goal_caps::GoalCaps,
         ids::*,
+        overrides::Override,
         setup::{DeepLinks, Status},
         signing::{KeyKind, SigningMode, StaticToken},
         targeting::Targeting,
@@ -32,7 +36,8 @@ use crate::{
 pub(super) struct Known {
     pub(super) routes: Vec<NamedRoute>,
     pub(super) keys: Vec<Key>,
-    pub(super) goals: Vec<(PartnerId, AdvertiserId, Vec<Goal>)>,
+    pub(super) rules: Vec<(PartnerId, AdvertiserId, Rules)>,
+    pub(super) rates: Vec<(PartnerId, (Currency, Currency), DatedRates)>,
     pub(super) advertisers: Vec<(PartnerId, Reference<AdvertiserId>, KnownAdvertiser)>,
     pub(super) publishers: Vec<(PartnerId, Reference<PublisherId>, PublisherId)>,
     pub(super) creatives: Vec<(PartnerId, Reference<CreativeId>, (CreativeId, AdvertiserId))>,
@@ -53,7 +58,7 @@ pub(super) struct Key(#[serde(with = "SigningKeyForm")] pub(super) SigningKey);
 
 /// A goal.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Goal(#[serde(with = "GoalForm")] pub(super) GoalRules);
+struct Goal(#[serde(with = "GoalForm")] GoalRules);
 
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Route")]
@@ -136,6 +141,9 @@ struct AdvertiserForm {
     updated_at: Timestamp,
     signing: SigningMode,
     static_token: StaticToken,
+    currency: Option<Currency>,
+    publisher_ids: Option<Json<Vec<PublisherId>>>,
+    blocked_publisher_ids: Json<Vec<PublisherId>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -166,9 +174,7 @@ struct GoalForm {
     status: Status,
     counting: Counting,
     default_status: DefaultStatus,
-    #[serde(with = "money_rule")]
     payout: MoneyRule,
-    #[serde(with = "money_rule")]
     revenue: MoneyRule,
     currency: Option<Currency>,
     click_window_seconds: i64,
@@ -176,20 +182,44 @@ struct GoalForm {
     reporting_delay_seconds: i64,
     hold_seconds: i64,
     hold_end: HoldEnd,
+    modes: Vec<MatchMode>,
+    campaign_ids: Vec<CampaignId>,
+    overrides: Vec<Override>,
+    caps: Option<GoalCaps>,
+    rebill_window_seconds: i64,
+    max_rebills: Option<i64>,
+    minimum_click_to_conversion_seconds: i64,
 }
 
-/// As the database stores it: a kind and a number.
-mod money_rule {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+/// What an advertiser's set-up says about reports.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Rules(#[serde(with = "RulesForm")] pub(super) AdvertiserRules);
 
-    use crate::domain::goal::MoneyRule;
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "AdvertiserRules")]
+struct RulesForm {
+    #[serde(with = "goals")]
+    goals: Vec<GoalRules>,
+    currency: Option<Currency>,
+    publishers: Option<Vec<PublisherId>>,
+    blocked_publishers: Vec<PublisherId>,
+}
 
-    pub(super) fn serialize<S: Serializer>(rule: &MoneyRule, serializer: S) -> Result<S::Ok, S::Error> {
-        (rule.kind(), rule.micros()).serialize(serializer)
+mod goals {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Goal;
+    use crate::domain::goal::GoalRules;
+
+    pub(super) fn serialize<S: Serializer>(goals: &[GoalRules], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(goals.iter().cloned().map(Goal))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MoneyRule, D::Error> {
-        Deserialize::deserialize(deserializer).map(|(kind, number)| MoneyRule::from_stored(kind, number))
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<GoalRules>, D::Error> {
+        let goals: Vec<Goal> = Deserialize::deserialize(deserializer)?;
+        Ok(goals.into_iter().map(|Goal(rules)| rules).collect())
     }
 }
 

@@ -25,14 +25,17 @@ use crate::{
         scope::PartnerScope,
     },
     domain::{
+        advertiser_rules::AdvertiserRules,
         click_id::ClickIdKey,
-        goal::GoalRules,
+        currency::Currency,
         ids::{AdvertiserId, CreativeId, KeyId, PartnerId, PublisherId, Reference},
         link_name::LinkName,
         master_key::MasterKey,
+        rate::{self, Rate},
         redirect::Pages,
         setup::Status,
         signing::{SigningMode, StaticToken},
+        time::Timestamp,
     },
     error::{Error, Result},
 };
@@ -71,6 +74,8 @@ pub struct KnownAdvertiser {
     pub static_token: StaticToken,
 }
 
+/// The rates of a pair, in the order of their days.
+type DatedRates = Vec<(Timestamp, Rate)>;
 type Named<T> = Shelf<(PartnerId, Reference<T>), T>;
 
 /// What is known. Cheap to clone.
@@ -83,7 +88,8 @@ struct Shelves {
     master_key: Arc<MasterKey>,
     routes: Shelf<LinkName, KnownRoute>,
     keys: Shelf<KeyId, KnownKey>,
-    goals: Shelf<(PartnerId, AdvertiserId), Vec<GoalRules>>,
+    rules: Shelf<(PartnerId, AdvertiserId), AdvertiserRules>,
+    rates: Shelf<(PartnerId, (Currency, Currency)), DatedRates>,
     advertisers: Shelf<(PartnerId, Reference<AdvertiserId>), KnownAdvertiser>,
     publishers: Named<PublisherId>,
     creatives: Shelf<(PartnerId, Reference<CreativeId>), (CreativeId, AdvertiserId)>,
@@ -101,7 +107,8 @@ impl Cache {
             master_key,
             routes: Shelf::default(),
             keys: Shelf::default(),
-            goals: Shelf::default(),
+            rules: Shelf::default(),
+            rates: Shelf::default(),
             advertisers: Shelf::default(),
             publishers: Shelf::default(),
             creatives: Shelf::default(),
@@ -114,7 +121,7 @@ impl Cache {
     pub fn forget(&self, partner: Option<PartnerId>) {
         let shelves = &self.0;
         macro_rules! each { ($($shelf:ident),*) => { $(shelves.$shelf.doubt(partner);)* } }
-        each!(routes, keys, goals, advertisers, publishers, creatives, some_advertisers);
+        each!(routes, keys, rules, rates, advertisers, publishers, creatives, some_advertisers);
         if let Some(partner) = partner {
             shelves.keys.forget(partner);
         }
@@ -194,14 +201,30 @@ impl Cache {
         Ok(found.await?.unwrap_or_default())
     }
 
-    /// The goals that serve an advertiser: its own first, then the partner's.
-    pub async fn goals(&self, scope: PartnerScope, advertiser: AdvertiserId) -> Result<Arc<Vec<GoalRules>>> {
-        let found = self.look_up(&self.0.goals, (scope.id(), advertiser), async {
-            let rows =
-                db_read!(&self.0.store, |queries, conn| queries::goals::serving(conn, &scope, advertiser))?;
-            Ok(Some((scope.id(), rows.iter().map(|goal| goal.rules()).collect())))
+    /// What the set-up of an advertiser says about reports.
+    pub async fn rules(&self, scope: PartnerScope, advertiser: AdvertiserId) -> Result<Arc<AdvertiserRules>> {
+        let found = self.look_up(&self.0.rules, (scope.id(), advertiser), async {
+            let rules =
+                db_read!(&self.0.store, |queries, conn| queries::goals::rules(conn, &scope, advertiser))?;
+            Ok(Some((scope.id(), rules)))
         });
         Ok(found.await?.unwrap_or_default())
+    }
+
+    /// The rate from one currency into another, as it was on the day of an event.
+    async fn rate(
+        &self,
+        scope: PartnerScope,
+        pair: (Currency, Currency),
+        event_time: Timestamp,
+    ) -> Result<Option<Rate>> {
+        let found = self.look_up(&self.0.rates, (scope.id(), pair), async {
+            let dated = db_read!(&self.0.store, |queries, conn| queries::currency_rates::of_pair(
+                conn, &scope, pair
+            ))?;
+            Ok(Some((scope.id(), dated)))
+        });
+        Ok(found.await?.and_then(|dated| rate::valid_at(&dated, event_time)))
     }
 
     /// What the shelf has, or else what the database says. While the database is away, an old answer is better than

@@ -1,7 +1,5 @@
 //! What the set-up says about one postback: whose it is, which goals there are, who is credited by its link.
 
-use std::sync::Arc;
-
 use super::Cache;
 use crate::{
     db::{
@@ -9,11 +7,15 @@ use crate::{
         scope::PartnerScope,
     },
     domain::{
-        attribution::{Credit, KeyPowers},
+        advertiser_rules::AdvertiserRules,
+        attribution::{self, Credit, KeyPowers, NamedPublisher},
         click_id::ClickId,
         code::Code,
+        currency::Currency,
         ids::{AdvertiserId, Reference},
         link_name::LinkName,
+        postback::Report,
+        rate::Rates,
         refusal::{FieldError, Refusal},
         setup::Status,
     },
@@ -25,26 +27,51 @@ impl Cache {
     pub async fn set_up_for(&self, received: &Received) -> Result<SetUp> {
         let report = match &received.report {
             Ok(report) => report,
-            Err(refusal) => {
-                let (advertiser, goals) = (Err(refusal.clone()), Arc::default());
-                return Ok(SetUp { advertiser, goals, publisher_is_permitted: true, link: None });
-            }
+            Err(refusal) => return Ok(SetUp::refused(refusal.clone())),
         };
-        let advertiser = self.whose(received.scope, &received.powers, report.advertiser.as_ref()).await?;
-        let advertiser = advertiser.map_err(|refusal| refusal.pointing_into(received.form));
-        let goals = match &advertiser {
-            Ok(advertiser) => self.goals(received.scope, *advertiser).await?,
-            Err(_) => Arc::default(),
+        let whose = self.whose(received.scope, &received.powers, report.advertiser.as_ref()).await?;
+        let advertiser = match whose {
+            Ok(advertiser) => advertiser,
+            Err(refusal) => return Ok(SetUp::refused(refusal.pointing_into(received.form))),
         };
+        let rules = self.rules(received.scope, advertiser).await?;
         let link = match &received.click {
             Some(Ok(click)) => self.credited(received, *click).await?,
             _ => None,
         };
-        let publisher_is_permitted = match &report.publisher {
-            Some(name) => self.publisher(received.scope, name.clone()).await?.is_some(),
-            None => true,
+        let publisher = self.named_publisher(received.scope, report, &rules).await?;
+        let rates = match rules.currency {
+            Some(target) => self.rates(received.scope, report, (&rules, target)).await?,
+            None => Rates::default(),
         };
-        Ok(SetUp { advertiser, goals, publisher_is_permitted, link })
+        Ok(SetUp { advertiser: Ok(advertiser), rules, publisher, rates, link })
+    }
+
+    async fn named_publisher(
+        &self,
+        scope: PartnerScope,
+        report: &Report,
+        rules: &AdvertiserRules,
+    ) -> Result<NamedPublisher> {
+        let Some(name) = &report.publisher else { return Ok(NamedPublisher::NotNamed) };
+        let found = self.publisher(scope, name.clone()).await?.filter(|publisher| rules.permits(*publisher));
+        Ok(found.map_or(NamedPublisher::NotPermitted, NamedPublisher::Permitted))
+    }
+
+    /// The rates that the report's amount and the goal's own sums need.
+    async fn rates(
+        &self,
+        scope: PartnerScope,
+        report: &Report,
+        (rules, target): (&AdvertiserRules, Currency),
+    ) -> Result<Rates> {
+        let of_goal = attribution::goal_for(report, &rules.goals).ok().and_then(|goal| goal.currency);
+        let mut rates = Rates::default();
+        for from in [report.currency, of_goal].into_iter().flatten().filter(|from| *from != target) {
+            let rate = self.rate(scope, (from, target), report.event_time).await?;
+            rates.0.extend(rate.map(|rate| (from, rate)));
+        }
+        Ok(rates)
     }
 
     /// Whose conversion it is: the report says it, or the key leaves no choice.

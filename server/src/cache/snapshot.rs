@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::{
     Cache, KnownKey, KnownRoute,
-    forms::{Goal, Key, Known, NamedRoute, owner},
+    forms::{Key, Known, NamedRoute, Rules, owner},
 };
 use crate::{
     clock,
@@ -119,9 +119,10 @@ impl Cache {
         let known = Known {
             routes: shelves.routes.each(|name, known| named(*name, known.route.clone())),
             keys: shelves.keys.each(|_, known| Key(known.row.clone())),
-            goals: shelves.goals.each(|(partner, advertiser), goals| {
-                (*partner, *advertiser, goals.iter().cloned().map(Goal).collect())
-            }),
+            rules: shelves
+                .rules
+                .each(|(partner, advertiser), rules| (*partner, *advertiser, Rules(rules.clone()))),
+            rates: shelves.rates.each(|(partner, pair), dated| (*partner, *pair, dated.clone())),
             advertisers: shelves.advertisers.each(|(partner, name), known| (*partner, name.clone(), *known)),
             publishers: shelves.publishers.each(|(partner, name), id| (*partner, name.clone(), *id)),
             creatives: shelves.creatives.each(|(partner, name), found| (*partner, name.clone(), *found)),
@@ -143,13 +144,16 @@ impl Cache {
             let scope = owner::of(row.partner_id);
             (row.id, scope.id(), KnownKey::new(scope, row, &shelves.master_key))
         }));
-        shelves.goals.restore(known.goals.into_iter().map(|(partner, advertiser, goals)| {
-            ((partner, advertiser), partner, goals.into_iter().map(|Goal(rules)| rules).collect())
-        }));
+        shelves.rules.restore(
+            known
+                .rules
+                .into_iter()
+                .map(|(partner, advertiser, Rules(rules))| ((partner, advertiser), partner, rules)),
+        );
         macro_rules! by_name { ($($shelf:ident),*) => { $(shelves.$shelf.restore(
             known.$shelf.into_iter().map(|(partner, name, value)| ((partner, name), partner, value)),
         );)* } }
-        by_name!(advertisers, publishers, creatives);
+        by_name!(advertisers, publishers, creatives, rates);
         let some = known.some_advertisers.into_iter();
         shelves.some_advertisers.restore(some.map(|(partner, ids)| (partner, partner, ids)));
     }

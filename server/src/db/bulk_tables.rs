@@ -110,7 +110,34 @@ macro_rules! bulk_tables {
                 parameters: JsonDoc = Json<Map<String, Value>>,
                 updated_at: Utc = Timestamp,
                 view_through: Bool = bool,
+                payout_kind: Text = MoneyKind,
+                payout_number: BigInt = Micros,
+                payout_rule: Nullable<Text> = Option<String>,
+                revenue_kind: Text = MoneyKind,
+                revenue_number: BigInt = Micros,
+                revenue_rule: Nullable<Text> = Option<String>,
+                original_amount_micros: Nullable<BigInt> = Option<Micros>,
+                original_currency: Nullable<Text> = Option<Currency>,
+                exchange_rate: Nullable<BigInt> = Option<Rate>,
+                capped_payout_micros: Nullable<BigInt> = Option<Micros>,
             ]
+        );
+
+        $insert_new!(
+            /// Writes exchange rates, in place of those of the same day. Each day of a pair stands in `rows` once.
+            put_currency_rates,
+            "currency_rates",
+            CurrencyRate,
+            [
+                partner_id: Uid = PartnerId,
+                base: Text = Currency,
+                quote: Text = Currency,
+                day: Utc = Timestamp,
+                rate: BigInt = Rate,
+                updated_at: Utc = Timestamp,
+            ],
+            "ON CONFLICT (partner_id, base, quote, day) DO UPDATE SET rate = excluded.rate, \
+             updated_at = excluded.updated_at"
         );
 
         $insert_new!(
@@ -157,17 +184,21 @@ pub(in crate::db) mod types {
 
     pub use crate::{
         db::{
-            rows::records::{Click, Conversion, HourlyTotal, Impression, Postback},
+            rows::{
+                records::{Click, Conversion, HourlyTotal, Impression, Postback},
+                setup::CurrencyRate,
+            },
             sql_types::{Json, JsonDoc, Uid, Utc},
         },
         domain::{
             click_id::ClickId,
             conversion::{ConversionStatus, MatchMode},
             currency::Currency,
-            goal::HoldEnd,
+            goal::{HoldEnd, MoneyKind},
             ids::*,
             money::Micros,
             postback::{About, Form},
+            rate::Rate,
             time::Timestamp,
             visitor::ClickClass,
         },

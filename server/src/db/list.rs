@@ -2,6 +2,7 @@
 
 use crate::domain::{
     conversion::ConversionStatus,
+    currency::Currency,
     ids::{AdvertiserId, CampaignId, GoalId, LinkId, PublisherId},
     setup::Status,
     time::Timestamp,
@@ -41,6 +42,23 @@ impl Listing {
     pub fn rows(&self) -> i64 {
         i64::try_from(self.limit).map_or(i64::MAX, |limit| limit.saturating_add(1))
     }
+}
+
+/// A page of exchange rates, latest day first.
+#[derive(Clone, Debug, Default)]
+pub struct RateListing {
+    /// Only from this currency.
+    pub base: Option<Currency>,
+    /// Only into this currency.
+    pub quote: Option<Currency>,
+    /// Only from this day on.
+    pub from: Option<Timestamp>,
+    /// Only up to this day.
+    pub to: Option<Timestamp>,
+    /// The last one of the page before.
+    pub after: Option<(Timestamp, Currency, Currency)>,
+    /// How many.
+    pub rows: i64,
 }
 
 /// A position in a history as the cursor of a list holds it.

@@ -11,13 +11,14 @@ use super::{
 };
 use crate::domain::{
     adjustment::Change,
-    attribution::{Credit, KeyPowers},
+    advertiser_rules::AdvertiserRules,
+    attribution::{Credit, KeyPowers, NamedPublisher},
     caps::Caps,
     click_id::{ClickId, ClickIdError, Touch},
     conversion::{Actor, ConversionStatus},
-    goal::GoalRules,
     ids::{AdvertiserId, ApiKeyId, ConversionId, GoalId, KeyId, PostbackId, RowId},
     postback::{Form, Intent, Report},
+    rate::Rates,
     refusal::Refusal,
     setup::Status,
     time::Timestamp,
@@ -38,12 +39,27 @@ pub struct Incoming {
 pub struct SetUp {
     /// Whose conversion it is.
     pub advertiser: Result<AdvertiserId, Refusal>,
-    /// The goals that serve this advertiser: its own first, then the partner's.
-    pub goals: Arc<Vec<GoalRules>>,
-    /// Whether the publisher that the report names, if it names one, is there and in use.
-    pub publisher_is_permitted: bool,
+    /// What the set-up of this advertiser says: its goals, its currency, its publishers.
+    pub rules: Arc<AdvertiserRules>,
+    /// The publisher that the report names.
+    pub publisher: NamedPublisher,
+    /// The rates into the advertiser's currency that the report may need.
+    pub rates: Rates,
     /// Whom the link is credited to that is part of the click id, and whether its campaign runs.
     pub link: Option<(Credit, Status)>,
+}
+
+impl SetUp {
+    /// What is known of a report that is refused before its advertiser matters.
+    pub fn refused(refusal: Refusal) -> Self {
+        Self {
+            advertiser: Err(refusal),
+            rules: Arc::default(),
+            publisher: NamedPublisher::NotNamed,
+            rates: Rates::default(),
+            link: None,
+        }
+    }
 }
 
 /// One received postback. The ids it may need are made beforehand, so that nothing below draws chance.

@@ -113,6 +113,9 @@ table! {
         fallback_url -> Nullable<Text>,
         created_at -> Utc,
         updated_at -> Utc,
+        currency -> Nullable<Text>,
+        publisher_ids -> Nullable<JsonDoc>,
+        blocked_publisher_ids -> JsonDoc,
         signing -> Text,
         static_token -> Text,
     }
@@ -222,6 +225,13 @@ table! {
         created_at -> Utc,
         updated_at -> Utc,
         view_window_seconds -> BigInt,
+        modes -> JsonDoc,
+        campaign_ids -> JsonDoc,
+        overrides -> JsonDoc,
+        caps -> JsonDoc,
+        rebill_window_seconds -> BigInt,
+        max_rebills -> Nullable<BigInt>,
+        minimum_click_to_conversion_seconds -> BigInt,
     }
 }
 
@@ -362,6 +372,77 @@ table! {
         parameters -> JsonDoc,
         updated_at -> Utc,
         view_through -> Bool,
+        payout_kind -> Text,
+        payout_number -> BigInt,
+        payout_rule -> Nullable<Text>,
+        revenue_kind -> Text,
+        revenue_number -> BigInt,
+        revenue_rule -> Nullable<Text>,
+        original_amount_micros -> Nullable<BigInt>,
+        original_currency -> Nullable<Text>,
+        exchange_rate -> Nullable<BigInt>,
+        capped_payout_micros -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    currency_rates (partner_id, base, quote, day) {
+        partner_id -> Uid,
+        base -> Text,
+        quote -> Text,
+        day -> Utc,
+        rate -> BigInt,
+        updated_at -> Utc,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    goal_counts (partner_id, goal_id, period) {
+        partner_id -> Uid,
+        goal_id -> Uid,
+        period -> Text,
+        conversions -> BigInt,
+        payout_micros -> BigInt,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    customer_bindings (partner_id, advertiser_id, customer_id) {
+        partner_id -> Uid,
+        advertiser_id -> Uid,
+        customer_id -> Text,
+        click_id -> Uid,
+        view_through -> Bool,
+        class -> Nullable<Text>,
+        link_id -> Uid,
+        campaign_id -> Uid,
+        creative_id -> Nullable<Uid>,
+        publisher_id -> Nullable<Uid>,
+        country -> Nullable<Text>,
+        conversion_id -> Uid,
+        bound_at -> Utc,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
+    leads (partner_id, advertiser_id, subject) {
+        partner_id -> Uid,
+        advertiser_id -> Uid,
+        subject -> Text,
+        lead_id -> Nullable<Text>,
+        email_sha256 -> Nullable<Text>,
     }
 }
 
@@ -489,6 +570,10 @@ allow_tables_to_appear_in_same_query!(
     clicks,
     impressions,
     click_counts,
+    currency_rates,
+    goal_counts,
+    customer_bindings,
+    leads,
     postbacks,
     conversions,
     adjustments,

@@ -21,11 +21,13 @@ use crate::domain::{
     click_id::ClickId,
     consent::Consent,
     conversion::{Actor, AdjustmentKind, ConversionStatus, MatchMode, Reason},
+    country::Country,
     currency::Currency,
     goal::{Counting, DefaultStatus, HoldEnd, MoneyKind},
     ids::*,
     money::Micros,
     postback::{About, Form},
+    rate::Rate,
     setup::{DeepLinks, Status},
     signing::{KeyKind, SigningMode, StaticToken},
     time::Timestamp,
@@ -167,6 +169,7 @@ text_columns!(
     Reason,
     Actor,
     Currency,
+    Country,
     KeyKind,
     SigningMode,
     StaticToken,
@@ -216,6 +219,47 @@ where
 {
     fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
         i64::from_sql(value).map(Self)
+    }
+}
+
+column!(BigInt; Rate);
+impl<DB: Backend> ToSql<BigInt, DB> for Rate
+where
+    i64: ToSql<BigInt, DB>,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+        self.as_stored().to_sql(out)
+    }
+}
+impl<DB: Backend> FromSql<BigInt, DB> for Rate
+where
+    i64: FromSql<BigInt, DB>,
+{
+    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        i64::from_sql(value).map(Self::from_stored)
+    }
+}
+
+/// The country of a visit, if what stands there is one: read without a text of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct VisitCountry(pub Option<Country>);
+column!(Text; VisitCountry);
+impl<DB: Backend> ToSql<Text, DB> for VisitCountry
+where
+    str: ToSql<Text, DB>,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+        self.0.as_ref().map_or("", Country::as_str).to_sql(out)
+    }
+}
+impl FromSql<Text, Pg> for VisitCountry {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self(std::str::from_utf8(value.as_bytes()).ok().and_then(Country::parse)))
+    }
+}
+impl FromSql<Text, Sqlite> for VisitCountry {
+    fn from_sql(mut value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        Ok(Self(Country::parse(value.read_text())))
     }
 }
 

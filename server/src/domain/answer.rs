@@ -14,6 +14,9 @@ use super::{
     time::Timestamp,
 };
 
+/// Names the goal's own money, where no override applies.
+pub const GOALS_OWN: &str = "goal";
+
 /// What the sender of a postback is told.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Answer {
@@ -81,6 +84,10 @@ impl Answer {
             status: Some(counted.status),
             hold_until: counted.hold_until,
             flags: counted.flags.clone(),
+            facts: Map::from_iter([
+                ("payout_rule".to_owned(), rule(&counted.price.payout_rule)),
+                ("revenue_rule".to_owned(), rule(&counted.price.revenue_rule)),
+            ]),
             ..Self::of(counted.code())
         }
     }
@@ -182,6 +189,11 @@ impl Answer {
     }
 }
 
+/// Where a sum comes from: an override, or the goal itself.
+fn rule(name: &Option<String>) -> Value {
+    json!(name.as_deref().unwrap_or(GOALS_OWN))
+}
+
 /// The members that every problem document has.
 pub fn problem(code: Code, detail: &str) -> Map<String, Value> {
     Map::from_iter([
@@ -197,11 +209,12 @@ pub fn problem(code: Code, detail: &str) -> Map<String, Value> {
 mod tests {
     use super::*;
     use crate::domain::{
-        attribution::Credit,
-        click_id::{ClickId, Touch},
-        goal::HoldEnd,
-        ids::{AdvertiserId, CampaignId, GoalId, Id, LinkId},
+        conversion::MatchMode,
+        goal::{HoldEnd, MoneyRule},
+        ids::{AdvertiserId, GoalId, Id},
         money::Micros,
+        pricing::Price,
+        worth::{Terms, Worth},
     };
 
     const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
@@ -210,28 +223,30 @@ mod tests {
         ConversionId::from_bytes([1; 16])
     }
 
+    fn price() -> Price {
+        let nothing = MoneyRule::Fixed(Micros(0));
+        Price {
+            terms: Terms { payout: nothing, revenue: nothing, currency: None, exchange: None },
+            worth: Worth::default(),
+            payout_for_caps: Micros(0),
+            payout_rule: Some("country:DE".to_owned()),
+            revenue_rule: None,
+        }
+    }
+
     fn on_hold() -> Counted {
         Counted {
             advertiser_id: AdvertiserId::from_bytes([2; 16]),
             goal_id: GoalId::from_bytes([3; 16]),
             count_key: "order:o1".to_owned(),
-            click_id: ClickId::from_bytes([4; 16]),
-            touch: Touch::Click,
-            credit: Credit {
-                advertiser_id: AdvertiserId::from_bytes([2; 16]),
-                campaign_id: CampaignId::from_bytes([5; 16]),
-                creative_id: None,
-                link_id: LinkId::from_bytes([6; 16]),
-                publisher_id: None,
-            },
+            match_mode: MatchMode::Transaction,
+            click: None,
+            publisher_id: None,
             order_id: Some("o1".to_owned()),
             customer_id: None,
             status: ConversionStatus::OnHold,
             flags: vec!["status_not_permitted".to_owned()],
-            amount: None,
-            currency: None,
-            payout: Micros(0),
-            revenue: Micros(0),
+            price: price(),
             event_time: NOW,
             hold_until: Some(NOW.plus_seconds(60)),
             hold_end: HoldEnd::Approve,
@@ -259,6 +274,8 @@ mod tests {
             "retry": "no",
             "hint": null,
             "flags": ["status_not_permitted"],
+            "payout_rule": "country:DE",
+            "revenue_rule": "goal",
         });
         assert_eq!(body(&answer), expected);
     }
@@ -269,6 +286,7 @@ mod tests {
             id: conversion_id(),
             status: ConversionStatus::Reversed,
             click_id: None,
+            publisher_id: None,
             amount: None,
             currency: None,
             hold_until: None,

@@ -5,13 +5,20 @@ use proptest::{option, prelude::*, sample::select};
 use serde_json::{Map, json};
 
 use super::*;
+use std::sync::Arc;
+
 use crate::domain::{
-    click_id::LinkNumber,
-    counted::flag,
-    goal::{DefaultStatus, HoldEnd, LONGEST_SECONDS, MoneyRule},
-    ids::{GoalId, Id, Reference},
+    advertiser_rules::AdvertiserRules,
+    click_id::{LinkNumber, Touch},
+    conversion::ConversionStatus,
+    flags as flag,
+    goal::{self, DefaultStatus, HoldEnd, LONGEST_SECONDS, MoneyRule},
+    ids::{AdvertiserId, CampaignId, ConversionId, CreativeId, GoalId, Id, LinkId, PublisherId, Reference},
     money::Percent,
     postback::Intent,
+    rate::Rates,
+    time::Timestamp,
+    visitor::ClickClass,
 };
 
 const DAY: i64 = 86_400;
@@ -78,19 +85,12 @@ fn order(id: &str) -> Report {
 fn goal() -> GoalRules {
     GoalRules {
         id: GoalId::from_bytes([3; 16]),
-        advertiser_id: None,
-        event_name: "sale".to_owned(),
-        status: Status::Active,
-        counting: Counting::Once,
-        default_status: DefaultStatus::Approved,
         payout: MoneyRule::Fixed(units(5)),
         revenue: MoneyRule::Fixed(units(8)),
         currency: currency("EUR"),
         click_window_seconds: 30 * DAY,
-        view_window_seconds: 0,
         reporting_delay_seconds: 120 * DAY,
-        hold_seconds: 0,
-        hold_end: HoldEnd::Approve,
+        ..goal::plain()
     }
 }
 
@@ -118,7 +118,14 @@ fn click_of(id: ClickId, advertiser_id: AdvertiserId, row: Option<ClickClass>) -
         link_id: LinkId::from_bytes([6; 16]),
         publisher_id: Some(PublisherId::from_bytes([7; 16])),
     };
-    ClickFacts::Genuine { touch: Touch::Click, id, row, credit, campaign_status: Status::Active }
+    ClickFacts::Genuine(CreditedClick {
+        touch: Touch::Click,
+        id,
+        row,
+        credit,
+        country: None,
+        campaign_status: Status::Active,
+    })
 }
 
 fn click(row: Option<ClickClass>) -> ClickFacts {
@@ -128,19 +135,26 @@ fn click(row: Option<ClickClass>) -> ClickFacts {
 /// A person's click, and a report of it that came ten seconds after the sale.
 fn facts() -> Facts {
     Facts {
-        publisher_is_permitted: true,
         received_at: CLICKED.plus_seconds(3_610),
         key: KeyPowers::default(),
         advertiser_id: shop(),
-        goals: vec![goal()],
+        rules: rules(vec![goal()]),
+        rates: Rates::default(),
+        publisher: NamedPublisher::NotNamed,
         click: click(Some(ClickClass::Human)),
+        customer: CustomerFacts::default(),
+        leads: Vec::new(),
         same_key: None,
         same_order: None,
     }
 }
 
+fn rules(goals: Vec<GoalRules>) -> Arc<AdvertiserRules> {
+    Arc::new(AdvertiserRules { goals, ..AdvertiserRules::default() })
+}
+
 fn facts_of(goal: GoalRules) -> Facts {
-    Facts { goals: vec![goal], ..facts() }
+    Facts { rules: rules(vec![goal]), ..facts() }
 }
 
 fn facts_of_click(click: ClickFacts) -> Facts {
@@ -152,8 +166,8 @@ fn with_status_write(facts: Facts) -> Facts {
 }
 
 fn with_campaign(status: Status, mut facts: Facts) -> Facts {
-    if let ClickFacts::Genuine { campaign_status, .. } = &mut facts.click {
-        *campaign_status = status;
+    if let ClickFacts::Genuine(click) = &mut facts.click {
+        click.campaign_status = status;
     }
     facts
 }
@@ -164,6 +178,7 @@ fn first(amount: Option<Micros>, currency: Option<Currency>) -> Previous {
         id: ConversionId::from_bytes([8; 16]),
         status: ConversionStatus::Approved,
         click_id: Some(clicked_at(CLICKED)),
+        publisher_id: None,
         amount,
         currency,
         hold_until: None,
@@ -201,8 +216,8 @@ fn a_report_that_fits_is_counted_for_its_click() {
     let counted = count(&report, &facts());
     assert_eq!((counted.code(), counted.status), (Code::Accepted, ConversionStatus::Approved));
     assert_eq!((counted.advertiser_id, counted.goal_id), (shop(), goal().id));
-    assert_eq!(counted.click_id, clicked_at(CLICKED));
-    assert_eq!(counted.credit.publisher_id, Some(PublisherId::from_bytes([7; 16])));
+    assert_eq!(counted.click.as_ref().unwrap().id, clicked_at(CLICKED));
+    assert_eq!(counted.publisher_id, Some(PublisherId::from_bytes([7; 16])));
     assert_eq!((counted.order_id.as_deref(), counted.customer_id.as_deref()), (Some("o1"), Some("c1")));
     assert_eq!((counted.event_time, counted.hold_until), (report.event_time, None));
     assert!(counted.flags.is_empty(), "{:?}", counted.flags);
@@ -210,7 +225,7 @@ fn a_report_that_fits_is_counted_for_its_click() {
 
 #[test]
 fn a_name_in_another_case_is_no_match_and_the_nearest() {
-    let facts = Facts { goals: vec![goal_named("sales"), goal()], ..facts() };
+    let facts = Facts { rules: rules(vec![goal_named("sales"), goal()]), ..facts() };
     let refusal = refuse(&Report { goal: "Sale".to_owned(), ..sale() }, &facts);
     assert_eq!(refusal.code, Code::GoalMismatch);
     assert_eq!(refusal.detail, "No goal has the event name `Sale`.");
@@ -232,7 +247,7 @@ fn a_name_like_no_other_gets_no_suggestion() {
 #[test]
 fn only_active_goals_are_suggested() {
     let paused = GoalRules { status: Status::Paused, ..goal_named("sales") };
-    let facts = Facts { goals: vec![paused, goal()], ..facts() };
+    let facts = Facts { rules: rules(vec![paused, goal()]), ..facts() };
     let refusal = refuse(&Report { goal: "salez".to_owned(), ..sale() }, &facts);
     assert_eq!(refusal.facts["nearest"], json!(["sale"]));
 }
@@ -240,7 +255,7 @@ fn only_active_goals_are_suggested() {
 #[test]
 fn the_first_goal_of_a_name_decides() {
     let own = GoalRules { id: GoalId::from_bytes([9; 16]), advertiser_id: Some(shop()), ..goal() };
-    let facts = Facts { goals: vec![own.clone(), goal()], ..facts() };
+    let facts = Facts { rules: rules(vec![own.clone(), goal()]), ..facts() };
     assert_eq!(count(&sale(), &facts).goal_id, own.id);
 }
 
@@ -255,20 +270,22 @@ fn a_goal_that_is_not_active_takes_no_report() {
 }
 
 #[test]
-fn a_customer_alone_is_no_match() {
-    let report = Report { click_id: None, customer_id: Some("c1".to_owned()), ..sale() };
-    let refusal = refuse(&report, &Facts { click: ClickFacts::NotSent, ..facts() });
-    assert_eq!((refusal.code, &refusal.facts["mode"]), (Code::ModeNotAllowed, &json!("transaction")));
-    assert_eq!(refusal.detail, "The goal `sale` is matched by `click_id`, not by `customer_id`.");
-}
-
-#[test]
-fn a_publisher_alone_is_no_match() {
+fn a_mode_that_the_goal_does_not_allow_is_no_match() {
+    let by_click = || facts_of(GoalRules { modes: vec![MatchMode::Transaction], ..goal() });
+    let by_customer = Report { click_id: None, customer_id: Some("c1".to_owned()), ..order("o1") };
     let publisher = Some(Reference::External("p1".to_owned()));
-    let report = Report { click_id: None, publisher, ..order("o1") };
-    let refusal = refuse(&report, &Facts { click: ClickFacts::NotSent, ..facts() });
-    assert_eq!((refusal.code, &refusal.facts["mode"]), (Code::ModeNotAllowed, &json!("transaction")));
-    assert_eq!(refusal.detail, "The goal `sale` is matched by `click_id`, not by `publisher_id`.");
+    let by_publisher = Report { click_id: None, publisher, ..order("o1") };
+    for (report, mode, name) in
+        [(by_customer, "customer", "customer_id"), (by_publisher, "partner", "publisher_id")]
+    {
+        let refusal = refuse(&report, &Facts { click: ClickFacts::NotSent, ..by_click() });
+        assert_eq!((refusal.code, &refusal.facts["mode"]), (Code::ModeNotAllowed, &json!(mode)));
+        assert_eq!(refusal.facts["modes"], json!(["transaction"]));
+        let detail = format!("The goal `sale` is matched by `click_id`, not by `{name}`.");
+        assert_eq!(refusal.detail, detail);
+    }
+    let by_publisher = facts_of(GoalRules { modes: vec![MatchMode::Partner], ..goal() });
+    assert_eq!(refuse(&sale(), &by_publisher).facts["modes"], json!(["partner"]));
 }
 
 #[test]
@@ -308,7 +325,7 @@ fn an_amount_must_be_in_the_goals_currency() {
 #[test]
 fn a_currency_without_an_amount_says_nothing() {
     let counted = count(&Report { currency: currency("USD"), ..sale() }, &facts());
-    assert_eq!((counted.amount, counted.currency), (None, currency("EUR")));
+    assert_eq!((counted.price.worth.amount, counted.price.terms.currency), (None, currency("EUR")));
 }
 
 #[test]
@@ -410,8 +427,8 @@ fn the_same_again_is_a_duplicate_wherever_the_first_one_stands_now() {
 #[test]
 fn the_same_again_is_a_duplicate_whatever_has_changed_since() {
     let changes: [fn(&mut Report, &mut Facts); 4] = [
-        |_, facts| facts.goals[0].status = Status::Paused,
-        |_, facts| facts.goals[0].click_window_seconds = 1,
+        |_, facts| Arc::make_mut(&mut facts.rules).goals[0].status = Status::Paused,
+        |_, facts| Arc::make_mut(&mut facts.rules).goals[0].click_window_seconds = 1,
         |report, _| report.event_time = CLICKED.plus_seconds(31 * DAY),
         |_, facts| facts.received_at = CLICKED.plus_seconds(190 * DAY),
     ];
@@ -468,11 +485,11 @@ fn the_click_that_was_counted_comes_before_the_order() {
 #[test]
 fn the_key_is_the_click_or_the_order() {
     let click = clicked_at(CLICKED);
-    let by_click = count_key(Counting::Once, click, Some("o1"));
+    let by_click = count_key(Counting::Once, Some(click), Some("o1"));
     assert!(by_click.starts_with("click:") && by_click.len() == 32, "{by_click}");
-    assert_eq!(count_key(Counting::PerOrder, click, Some("o1")), "order:o1");
-    assert_eq!(count_key(Counting::PerOrder, click, None), by_click);
-    assert_ne!(count_key(Counting::Once, clicked_at(CLICKED.plus_seconds(1)), None), by_click);
+    assert_eq!(count_key(Counting::PerOrder, Some(click), Some("o1")), "order:o1");
+    assert_eq!(count_key(Counting::PerOrder, Some(click), None), by_click);
+    assert_ne!(count_key(Counting::Once, Some(clicked_at(CLICKED.plus_seconds(1))), None), by_click);
     assert_eq!(count(&order("o1"), &facts()).count_key, by_click);
 }
 
@@ -589,10 +606,10 @@ fn fixed_money_does_not_look_at_the_amount() {
     for report in [sale(), sale_of(units(1_000), "EUR")] {
         let counted = count(&report, &facts());
         assert_eq!(
-            (counted.payout, counted.revenue, counted.currency),
+            (counted.price.worth.payout, counted.price.worth.revenue, counted.price.terms.currency),
             (units(5), units(8), currency("EUR"))
         );
-        assert_eq!(counted.amount, report.amount);
+        assert_eq!(counted.price.worth.amount, report.amount);
     }
 }
 
@@ -601,8 +618,14 @@ fn a_percentage_is_an_exact_share_of_the_amount() {
     let percent = |text: &str| MoneyRule::Percent(Percent::parse(text).unwrap());
     let goal = GoalRules { payout: percent("12.5"), revenue: percent("33.3333"), ..goal() };
     let counted = count(&sale_of(Micros(49_900_000), "EUR"), &facts_of(goal));
-    assert_eq!((counted.payout, counted.revenue), (Micros(6_237_500), Micros(16_633_317)));
-    assert_eq!((counted.amount, counted.currency), (Some(Micros(49_900_000)), currency("EUR")));
+    assert_eq!(
+        (counted.price.worth.payout, counted.price.worth.revenue),
+        (Micros(6_237_500), Micros(16_633_317))
+    );
+    assert_eq!(
+        (counted.price.worth.amount, counted.price.terms.currency),
+        (Some(Micros(49_900_000)), currency("EUR"))
+    );
 }
 
 #[test]
@@ -610,20 +633,29 @@ fn dynamic_money_is_the_amount_in_its_own_currency() {
     let goal =
         GoalRules { payout: MoneyRule::Dynamic, revenue: MoneyRule::Dynamic, currency: None, ..goal() };
     let counted = count(&sale_of(units(70), "JPY"), &facts_of(goal));
-    assert_eq!((counted.payout, counted.revenue, counted.currency), (units(70), units(70), currency("JPY")));
+    assert_eq!(
+        (counted.price.worth.payout, counted.price.worth.revenue, counted.price.terms.currency),
+        (units(70), units(70), currency("JPY"))
+    );
 }
 
 /// Makes one thing wrong.
 type Fault = fn(&mut Report, &mut Facts);
 
 /// Every fault, in the order in which they are looked for. Faults of one step exclude one another.
-const STEPS: [&[(Code, Fault)]; 11] = [
+const STEPS: [&[(Code, Fault)]; 12] = [
     &[(Code::GoalMismatch, |report, _| report.goal = "lead".to_owned())],
-    &[(Code::GoalInactive, |_, facts| facts.goals[0].status = Status::Paused)],
-    &[(Code::ModeNotAllowed, |report, _| report.click_id = None)],
-    &[(Code::OrderIdRequired, |_, facts| facts.goals[0].counting = Counting::PerOrder)],
+    &[(Code::GoalInactive, |_, facts| Arc::make_mut(&mut facts.rules).goals[0].status = Status::Paused)],
+    &[(Code::ModeNotAllowed, |_, facts| {
+        Arc::make_mut(&mut facts.rules).goals[0].modes = vec![MatchMode::Partner]
+    })],
+    &[(Code::OrderIdRequired, |_, facts| {
+        Arc::make_mut(&mut facts.rules).goals[0].counting = Counting::PerOrder
+    })],
     &[
-        (Code::AmountRequired, |_, facts| facts.goals[0].payout = MoneyRule::Dynamic),
+        (Code::AmountRequired, |_, facts| {
+            Arc::make_mut(&mut facts.rules).goals[0].payout = MoneyRule::Dynamic
+        }),
         (Code::CurrencyRequired, |report, _| report.amount = Some(units(1))),
         (Code::CurrencyInvalid, |report, _| {
             (report.amount, report.currency) = (Some(units(1)), currency("USD"));
@@ -636,11 +668,14 @@ const STEPS: [&[(Code, Fault)]; 11] = [
         (Code::ClickNotFound, |_, facts| facts.click = ClickFacts::NotGenuine),
         (Code::AdvertiserMismatch, |_, facts| facts.advertiser_id = other_shop()),
     ],
-    &[(Code::PublisherNotPermitted, |_, facts| facts.publisher_is_permitted = false)],
+    &[(Code::PublisherNotPermitted, |_, facts| facts.publisher = NamedPublisher::NotPermitted)],
+    &[(Code::GoalNotInCampaign, |_, facts| {
+        Arc::make_mut(&mut facts.rules).goals[0].campaign_ids = vec![CampaignId::from_bytes([9; 16])];
+    })],
     &[(Code::ClickPurged, |_, facts| {
         facts.received_at = CLICKED.plus_seconds(200 * DAY);
-        if let ClickFacts::Genuine { row, .. } = &mut facts.click {
-            *row = None;
+        if let ClickFacts::Genuine(click) = &mut facts.click {
+            click.row = None;
         }
     })],
     &[
@@ -725,7 +760,7 @@ proptest! {
         amount: Option<i64>,
         status in any_status(),
     ) {
-        let row = match facts.click { ClickFacts::Genuine { row, .. } => row, _ => None };
+        let row = match &facts.click { ClickFacts::Genuine(click) => click.row, _ => None };
         let click = click_of(clicked_at(Timestamp::from_micros(clicked)), shop(), row);
         let facts = Facts { click, received_at: Timestamp::from_micros(received), ..facts };
         let event_time = Timestamp::from_micros(happened);

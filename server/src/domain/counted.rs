@@ -3,45 +3,21 @@
 use serde_json::{Map, Value};
 
 use super::{
-    attribution::{self, Credit, Facts, GenuineClick, KeyPowers, Proof},
-    click_id::{ClickId, Touch},
+    attribution,
     code::Code,
-    conversion::ConversionStatus,
-    currency::Currency,
+    conversion::{ConversionStatus, MatchMode},
+    facts::{CreditedClick, Facts, KeyPowers, NamedPublisher, Proof},
+    flags::{self as flag, contradictions},
     goal::{DefaultStatus, GoalRules, HoldEnd},
-    ids::{AdvertiserId, GoalId},
-    money::Micros,
+    goal_caps::Cap,
+    ids::{AdvertiserId, GoalId, PublisherId},
+    matching::{self, Source},
     postback::Report,
+    pricing::Price,
     setup::Status,
     time::Timestamp,
     visitor::ClickClass,
 };
-
-/// Why a conversion waits for a decision, or what is noteworthy about it. The words are the answer's `flags`.
-pub mod flag {
-    /// The goal wants every conversion decided.
-    pub const GOAL_NEEDS_APPROVAL: &str = "goal_needs_approval";
-    /// The advertiser asked for `pending`.
-    pub const REQUESTED_PENDING: &str = "requested_pending";
-    /// The campaign was paused or archived after the click.
-    pub const CAMPAIGN_PAUSED: &str = "campaign_paused";
-    /// The click was a bot's.
-    pub const BOT_CLICK: &str = "bot_click";
-    /// The click was a browser's prefetch.
-    pub const PREFETCH_CLICK: &str = "prefetch_click";
-    /// The click came through a paused or ended link.
-    pub const INVALID_CLICK: &str = "invalid_click";
-    /// The click id is genuine, its row is not there.
-    pub const CLICK_ROW_MISSING: &str = "click_row_missing";
-    /// The report has parameters that mean nothing to us.
-    pub const UNKNOWN_PARAMETER: &str = "unknown_parameter";
-    /// `status=approved` came with a key that may not decide it.
-    pub const STATUS_NOT_PERMITTED: &str = "status_not_permitted";
-    /// It came with a static token that works from everywhere.
-    pub const WEAK_TOKEN: &str = "weak_token";
-    /// Its signature does not hold, and the advertiser only observes.
-    pub const SIGNATURE_NOT_ENFORCED: &str = "signature_not_enforced";
-}
 
 /// A conversion to be written.
 #[derive(Clone, PartialEq, Debug)]
@@ -52,12 +28,12 @@ pub struct Counted {
     pub goal_id: GoalId,
     /// What makes it unique for its advertiser and goal.
     pub count_key: String,
-    /// The click or the impression.
-    pub click_id: ClickId,
-    /// Which of the two it is.
-    pub touch: Touch,
+    /// The way it was matched.
+    pub match_mode: MatchMode,
+    /// The click or the impression that it is credited to; none where only the publisher is known.
+    pub click: Option<CreditedClick>,
     /// Who is credited.
-    pub credit: Credit,
+    pub publisher_id: Option<PublisherId>,
     /// The advertiser's id of the sale.
     pub order_id: Option<String>,
     /// The advertiser's id of the customer.
@@ -66,14 +42,8 @@ pub struct Counted {
     pub status: ConversionStatus,
     /// Why, and what else is noteworthy.
     pub flags: Vec<String>,
-    /// What was reported.
-    pub amount: Option<Micros>,
-    /// The currency of all three sums; none when there is no money in it.
-    pub currency: Option<Currency>,
-    /// What the publisher earns.
-    pub payout: Micros,
-    /// What the partner earns.
-    pub revenue: Micros,
+    /// What it is worth, and by which rules.
+    pub price: Price,
     /// When it happened.
     pub event_time: Timestamp,
     /// When its hold ends, while it is on hold.
@@ -85,6 +55,15 @@ pub struct Counted {
 }
 
 impl Counted {
+    /// Makes it wait for a decision, because its goal has taken all that a cap allows. What is rejected stays so.
+    pub fn put_over(&mut self, cap: Cap) {
+        if self.status != ConversionStatus::Rejected {
+            self.status = ConversionStatus::Pending;
+            self.hold_until = None;
+            self.flags.extend([flag::OVER_CAP.to_owned(), format!("cap:{cap}")]);
+        }
+    }
+
     /// The code that answers the report.
     pub fn code(&self) -> Code {
         match self.status {
@@ -96,32 +75,43 @@ impl Counted {
 }
 
 /// Makes the conversion of a report that counts.
-pub(super) fn count(report: &Report, facts: &Facts, goal: &GoalRules, click: &GenuineClick<'_>) -> Counted {
-    let doubts = doubts(report, &facts.key, goal, click);
+pub(super) fn count(
+    report: &Report,
+    facts: &Facts,
+    goal: &GoalRules,
+    source: Source<'_>,
+    price: Price,
+) -> Counted {
+    let doubts = doubts(report, facts, goal, source);
     let decided = decided(report, &doubts);
     let hold_until = Some(report.event_time.plus_seconds(goal.hold_seconds))
         .filter(|end| goal.hold_seconds > 0 && *end > facts.received_at)
         .filter(|_| decided == ConversionStatus::Approved && !skips_hold(report, &facts.key));
     let status = if hold_until.is_some() { ConversionStatus::OnHold } else { decided };
+    let named = report.click_id.as_ref().and(click_of(source)).map(|click| click.id);
     Counted {
         advertiser_id: facts.advertiser_id,
         goal_id: goal.id,
-        count_key: attribution::count_key(goal.counting, click.id, report.order_id.as_deref()),
-        click_id: click.id,
-        touch: click.touch,
-        credit: click.credit.clone(),
+        count_key: attribution::count_key(goal.counting, named, report.order_id.as_deref()),
+        match_mode: matching::mode(report),
+        click: click_of(source).cloned(),
+        publisher_id: source.place().publisher,
         order_id: report.order_id.clone(),
         customer_id: report.customer_id.clone(),
         status,
-        flags: flags(report, &facts.key, status, doubts),
-        amount: report.amount,
-        currency: report.amount.and(report.currency).or(goal.currency),
-        payout: goal.payout.of(report.amount),
-        revenue: goal.revenue.of(report.amount),
+        flags: flags(report, facts, goal, (source, status), doubts),
+        price,
         event_time: report.event_time,
         hold_until,
         hold_end: goal.hold_end,
         extras: report.extras.clone(),
+    }
+}
+
+fn click_of(source: Source<'_>) -> Option<&CreditedClick> {
+    match source {
+        Source::Click(click) => Some(click),
+        Source::Publisher(_) => None,
     }
 }
 
@@ -139,58 +129,96 @@ fn decided(report: &Report, doubts: &[&str]) -> ConversionStatus {
 }
 
 /// The doubts, and what else the sender should know.
-fn flags(report: &Report, key: &KeyPowers, status: ConversionStatus, doubts: Vec<&str>) -> Vec<String> {
+fn flags(
+    report: &Report,
+    facts: &Facts,
+    goal: &GoalRules,
+    (source, status): (Source<'_>, ConversionStatus),
+    doubts: Vec<&'static str>,
+) -> Vec<String> {
     let refused_wish = report.status == Some(ConversionStatus::Approved)
-        && !key.may_decide_status
+        && !facts.key.may_decide_status
         && status != ConversionStatus::Approved;
     let remarks = [
         (!report.unknown.is_empty()).then_some(flag::UNKNOWN_PARAMETER),
         refused_wish.then_some(flag::STATUS_NOT_PERMITTED),
-        matches!(key.proof, Proof::NotEnforced(_)).then_some(flag::SIGNATURE_NOT_ENFORCED),
+        is_too_fast(report, goal, source).then_some(flag::TOO_FAST),
+        matches!(facts.key.proof, Proof::NotEnforced(_)).then_some(flag::SIGNATURE_NOT_ENFORCED),
     ];
-    doubts.into_iter().chain(remarks.into_iter().flatten()).map(str::to_owned).collect()
+    let remarks = remarks.into_iter().flatten().chain(contradictions(report, facts, source));
+    doubts.into_iter().chain(remarks).map(str::to_owned).collect()
+}
+
+/// Faster after the click than the goal takes for possible.
+fn is_too_fast(report: &Report, goal: &GoalRules, source: Source<'_>) -> bool {
+    let age = click_of(source).map(|click| report.event_time.seconds_since(click.id.minted_at()));
+    age.is_some_and(|age| age < goal.minimum_click_to_conversion_seconds)
 }
 
 /// Everything that makes a conversion wait for a decision.
-fn doubts(report: &Report, key: &KeyPowers, goal: &GoalRules, click: &GenuineClick<'_>) -> Vec<&'static str> {
-    let needs_approval = goal.default_status == DefaultStatus::Pending && !skips_hold(report, key);
-    let click_doubt = match click.row {
-        None => Some(flag::CLICK_ROW_MISSING),
-        Some(ClickClass::Bot) => Some(flag::BOT_CLICK),
-        Some(ClickClass::Prefetch) => Some(flag::PREFETCH_CLICK),
-        Some(ClickClass::Invalid) => Some(flag::INVALID_CLICK),
-        Some(ClickClass::Human) => None,
-    };
+fn doubts(report: &Report, facts: &Facts, goal: &GoalRules, source: Source<'_>) -> Vec<&'static str> {
+    let needs_approval = goal.default_status == DefaultStatus::Pending && !skips_hold(report, &facts.key);
+    let is_rebill = matching::mode(report) == MatchMode::Customer;
+    let has_come_enough = is_rebill && goal.max_rebills.is_some_and(|most| facts.customer.rebills >= most);
+    let is_blocked = facts.publisher == NamedPublisher::NotNamed
+        && source.place().publisher.is_some_and(|publisher| !facts.rules.permits(publisher));
     [
         needs_approval.then_some(flag::GOAL_NEEDS_APPROVAL),
         (report.status == Some(ConversionStatus::Pending)).then_some(flag::REQUESTED_PENDING),
-        (click.campaign_status != Status::Active).then_some(flag::CAMPAIGN_PAUSED),
-        click_doubt,
-        (key.proof == Proof::WeakToken).then_some(flag::WEAK_TOKEN),
+        click_of(source)
+            .filter(|click| click.campaign_status != Status::Active)
+            .map(|_| flag::CAMPAIGN_PAUSED),
+        click_of(source).and_then(doubt_of_click),
+        is_blocked.then_some(flag::PUBLISHER_BLOCKED),
+        has_come_enough.then_some(flag::OVER_MAX_REBILLS),
+        (facts.key.proof == Proof::WeakToken).then_some(flag::WEAK_TOKEN),
     ]
     .into_iter()
     .flatten()
     .collect()
 }
 
+fn doubt_of_click(click: &CreditedClick) -> Option<&'static str> {
+    match click.row {
+        None => Some(flag::CLICK_ROW_MISSING),
+        Some(ClickClass::Bot) => Some(flag::BOT_CLICK),
+        Some(ClickClass::Prefetch) => Some(flag::PREFETCH_CLICK),
+        Some(ClickClass::Invalid) => Some(flag::INVALID_CLICK),
+        Some(ClickClass::Human) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
     use crate::domain::{
-        attribution::ClickFacts,
-        click_id::LinkNumber,
-        goal::{Counting, MoneyRule},
+        click_id::{ClickId, LinkNumber, Touch},
+        currency::Currency,
+        facts::{ClickFacts, Credit, CustomerFacts},
+        goal::{self, Counting, MoneyRule},
         ids::{CampaignId, Id, LinkId},
+        money::Micros,
         parameters::Parameters,
         postback::Form,
+        pricing,
+        rate::Rates,
     };
 
     const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 
     fn counted(query: &str) -> Counted {
-        let parameters = Parameters::from_urlencoded(&format!("goal=sale&click_id=abc&{query}")).unwrap();
+        let money = if query.contains("amount=") { "" } else { "&amount=1&currency=EUR" };
+        let query = format!("goal=sale&click_id=abc&{query}{money}");
+        let parameters = Parameters::from_urlencoded(&query).unwrap();
         let report = Report::parse(&parameters, Form::Query, NOW).unwrap();
-        let goal = goal();
+        let goal = GoalRules {
+            counting: Counting::PerOrder,
+            payout: MoneyRule::Fixed(Micros(5)),
+            revenue: MoneyRule::Dynamic,
+            ..goal::plain()
+        };
         let advertiser_id = AdvertiserId::from_bytes([1; 16]);
         let credit = Credit {
             advertiser_id,
@@ -199,40 +227,30 @@ mod tests {
             link_id: LinkId::from_bytes([3; 16]),
             publisher_id: None,
         };
-        let id = ClickId::mint(NOW, LinkNumber(1), [0; 6]);
-        let row = Some(ClickClass::Human);
-        let click =
-            GenuineClick { touch: Touch::Click, id, row, credit: &credit, campaign_status: Status::Active };
+        let click = CreditedClick {
+            touch: Touch::Click,
+            id: ClickId::mint(NOW, LinkNumber(1), [0; 6]),
+            row: Some(ClickClass::Human),
+            credit,
+            country: None,
+            campaign_status: Status::Active,
+        };
         let facts = Facts {
-            publisher_is_permitted: true,
             received_at: NOW,
             key: KeyPowers::default(),
             advertiser_id,
-            goals: Vec::new(),
+            rules: Arc::default(),
+            rates: Rates::default(),
+            publisher: NamedPublisher::NotNamed,
             click: ClickFacts::NotSent,
+            customer: CustomerFacts::default(),
+            leads: Vec::new(),
             same_key: None,
             same_order: None,
         };
-        count(&report, &facts, &goal, &click)
-    }
-
-    fn goal() -> GoalRules {
-        GoalRules {
-            id: GoalId::from_bytes([4; 16]),
-            advertiser_id: None,
-            event_name: "sale".to_owned(),
-            status: Status::Active,
-            counting: Counting::PerOrder,
-            default_status: DefaultStatus::Approved,
-            payout: MoneyRule::Fixed(Micros(5)),
-            revenue: MoneyRule::Dynamic,
-            currency: None,
-            click_window_seconds: 86_400,
-            view_window_seconds: 0,
-            reporting_delay_seconds: 86_400,
-            hold_seconds: 0,
-            hold_end: HoldEnd::Approve,
-        }
+        let source = Source::Click(&click);
+        let price = pricing::price(&report, &goal, source.place(), &facts).unwrap();
+        count(&report, &facts, &goal, source, price)
     }
 
     #[test]
@@ -253,14 +271,33 @@ mod tests {
             counted("order_id=o1&customer_id=c1&amount=49.90&currency=USD&coupon=SAVE&adv_sub1=red");
         assert_eq!((counted.order_id.as_deref(), counted.customer_id.as_deref()), (Some("o1"), Some("c1")));
         assert_eq!(counted.count_key, "order:o1");
-        assert_eq!((counted.amount, counted.currency), (Some(Micros(49_900_000)), Currency::parse("USD")));
-        assert_eq!((counted.payout, counted.revenue), (Micros(5), Micros(49_900_000)));
+        let worth = counted.price.worth;
+        assert_eq!(
+            (worth.amount, counted.price.terms.currency),
+            (Some(Micros(49_900_000)), Currency::parse("USD"))
+        );
+        assert_eq!((worth.payout, worth.revenue), (Micros(5), Micros(49_900_000)));
         assert_eq!(Value::from(counted.extras), serde_json::json!({"coupon": "SAVE", "adv_sub1": "red"}));
     }
 
     #[test]
     fn what_is_not_said_about_the_time_happened_now() {
         assert_eq!(counted("order_id=o1").event_time, NOW);
+    }
+
+    #[test]
+    fn what_is_over_a_cap_waits_unless_it_is_rejected() {
+        let mut held = Counted {
+            status: ConversionStatus::OnHold,
+            hold_until: Some(NOW.plus_seconds(60)),
+            ..counted("order_id=o1")
+        };
+        held.put_over(Cap::PayoutPerMonth);
+        assert_eq!((held.status, held.hold_until), (ConversionStatus::Pending, None));
+        assert_eq!(held.flags, [flag::OVER_CAP, "cap:payout_per_month"]);
+        let mut rejected = Counted { status: ConversionStatus::Rejected, ..counted("order_id=o1") };
+        rejected.put_over(Cap::PayoutPerMonth);
+        assert_eq!((rejected.status, rejected.flags.len()), (ConversionStatus::Rejected, 0));
     }
 
     #[test]

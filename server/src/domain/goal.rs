@@ -1,11 +1,15 @@
 //! Conversion goals: what counts, how often, when, and for how much money.
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::{
     click_id::Touch,
-    conversion::ConversionStatus,
+    conversion::{ConversionStatus, MatchMode},
     currency::Currency,
-    ids::{AdvertiserId, GoalId},
+    goal_caps::GoalCaps,
+    ids::{AdvertiserId, CampaignId, GoalId},
     money::{Micros, Percent},
+    overrides::{Applied, Override, Place, applied},
     setup::Status,
     words::words,
 };
@@ -120,6 +124,19 @@ impl MoneyRule {
     }
 }
 
+/// As it is stored: a kind and a number.
+impl Serialize for MoneyRule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.kind(), self.micros()).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for MoneyRule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Deserialize::deserialize(deserializer).map(|(kind, number)| Self::from_stored(kind, number))
+    }
+}
+
 /// The rules of one goal, as far as they decide whether and how a report counts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GoalRules {
@@ -151,10 +168,39 @@ pub struct GoalRules {
     pub hold_seconds: i64,
     /// What the end of the hold means.
     pub hold_end: HoldEnd,
+    /// The ways to match that it allows.
+    pub modes: Vec<MatchMode>,
+    /// The only campaigns that it is for; empty: all.
+    pub campaign_ids: Vec<CampaignId>,
+    /// Other money for some publishers or countries.
+    pub overrides: Vec<Override>,
+    /// How much it takes; none: everything.
+    pub caps: Option<GoalCaps>,
+    /// Longest time from the bound click to an event of its customer.
+    pub rebill_window_seconds: i64,
+    /// How often a customer may come again; none: always.
+    pub max_rebills: Option<i64>,
+    /// What is faster from click to event is flagged.
+    pub minimum_click_to_conversion_seconds: i64,
 }
 
 impl GoalRules {
-    /// True when a report must carry an amount.
+    /// What publisher and partner earn in a place.
+    pub fn money(&self, place: Place) -> (Applied, Applied) {
+        let payout = applied(self.payout, &self.overrides, place, |one| one.payout);
+        (payout, applied(self.revenue, &self.overrides, place, |one| one.revenue))
+    }
+
+    /// Whether any sum is in the goal's own currency.
+    pub fn has_sums(&self) -> bool {
+        let is_sum = |rule: &MoneyRule| matches!(rule, MoneyRule::Fixed(sum) if *sum != Micros(0));
+        let own = [self.payout, self.revenue];
+        let others = self.overrides.iter().flat_map(|one| [one.payout, one.revenue]).flatten();
+        own.into_iter().chain(others).any(|rule| is_sum(&rule))
+            || self.caps.is_some_and(|caps| caps.limits_payout())
+    }
+
+    /// True when every report must carry an amount.
     pub fn needs_amount(&self) -> bool {
         self.payout.needs_amount() || self.revenue.needs_amount()
     }
@@ -165,6 +211,34 @@ impl GoalRules {
             Touch::Click => self.click_window_seconds,
             Touch::Impression => self.view_window_seconds,
         }
+    }
+}
+
+/// A goal `sale` that counts once per click and pays nothing: what tests begin with.
+#[cfg(test)]
+pub fn plain() -> GoalRules {
+    GoalRules {
+        id: crate::domain::ids::Id::from_bytes([1; 16]),
+        advertiser_id: None,
+        event_name: "sale".to_owned(),
+        status: Status::Active,
+        counting: Counting::Once,
+        default_status: DefaultStatus::Approved,
+        payout: MoneyRule::Fixed(Micros(0)),
+        revenue: MoneyRule::Fixed(Micros(0)),
+        currency: None,
+        click_window_seconds: 86_400,
+        view_window_seconds: 0,
+        reporting_delay_seconds: 86_400,
+        hold_seconds: 0,
+        hold_end: HoldEnd::Approve,
+        modes: MatchMode::ALL.to_vec(),
+        campaign_ids: Vec::new(),
+        overrides: Vec::new(),
+        caps: None,
+        rebill_window_seconds: 365 * 86_400,
+        max_rebills: None,
+        minimum_click_to_conversion_seconds: 0,
     }
 }
 
@@ -179,22 +253,7 @@ mod tests {
     ];
 
     fn goal(payout: MoneyRule, revenue: MoneyRule) -> GoalRules {
-        GoalRules {
-            id: crate::domain::ids::Id::from_bytes([1; 16]),
-            advertiser_id: None,
-            event_name: "sale".to_owned(),
-            status: Status::Active,
-            counting: Counting::Once,
-            default_status: DefaultStatus::Approved,
-            payout,
-            revenue,
-            currency: None,
-            click_window_seconds: 0,
-            view_window_seconds: 0,
-            reporting_delay_seconds: 0,
-            hold_seconds: 0,
-            hold_end: HoldEnd::Approve,
-        }
+        GoalRules { payout, revenue, ..plain() }
     }
 
     #[test]

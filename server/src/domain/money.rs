@@ -1,5 +1,5 @@
 //! Amounts of money, exact to a millionth.
-//! No floating point, and no conversion between currencies.
+//! No floating point; what a currency is worth in another is `rate`.
 
 pub use super::currency::Currency;
 pub use super::percent::Percent;
@@ -107,7 +107,7 @@ pub fn parse_decimal(text: &str) -> Result<Micros, DecimalError> {
 }
 
 /// Names what is wrong with a text that has something other than digits and one dot.
-fn foreign_character(text: &str) -> DecimalError {
+pub(super) fn foreign_character(text: &str) -> DecimalError {
     let has = |wanted: fn(char) -> bool| text.chars().any(wanted);
     let count = |wanted: char| text.chars().filter(|found| *found == wanted).count();
     if has(char::is_whitespace) {
@@ -142,15 +142,27 @@ fn is_exponent(text: &str) -> bool {
 
 /// Writes millionths as a decimal with at least so many decimals, and no needless zeros beyond them.
 pub(super) fn decimal(micros: i128, least_decimals: usize) -> String {
-    let sign = if micros < 0 { "-" } else { "" };
-    let unit = u128::from(MICROS_PER_UNIT.unsigned_abs());
-    let (whole, rest) = (micros.unsigned_abs() / unit, micros.unsigned_abs() % unit);
-    let decimals = format!("{rest:06}");
+    decimal_of(micros, 6, least_decimals)
+}
+
+/// Writes a number of parts of ten to the power of `-digits`.
+pub(super) fn decimal_of(parts: i128, digits: usize, least_decimals: usize) -> String {
+    let sign = if parts < 0 { "-" } else { "" };
+    let unit = 10_u128.pow(digits as u32);
+    let (whole, rest) = (parts.unsigned_abs() / unit, parts.unsigned_abs() % unit);
+    let decimals = format!("{rest:0digits$}");
     let needed = decimals.trim_end_matches('0').len().max(least_decimals);
     match needed {
         0 => format!("{sign}{whole}"),
         _ => format!("{sign}{whole}.{}", &decimals[..needed]),
     }
+}
+
+/// Divides and rounds half to even. The divisor is above zero.
+pub(super) fn divide_half_even(number: i128, divisor: i128) -> i128 {
+    let (quotient, rest) = (number.div_euclid(divisor), number.rem_euclid(divisor));
+    let rounds_up = rest * 2 > divisor || rest * 2 == divisor && quotient % 2 != 0;
+    quotient + i128::from(rounds_up)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Percentages and the exact share of an amount.
 //! No floating point.
 
-use super::money::{DecimalError, MICROS_PER_UNIT, Micros, decimal, parse_decimal};
+use super::money::{DecimalError, MICROS_PER_UNIT, Micros, decimal, divide_half_even, parse_decimal};
 
 /// A percentage in millionths of a percent: 12.5 % is 12,500,000.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,9 +38,7 @@ impl Percent {
     pub fn of(self, amount: Micros) -> Micros {
         const WHOLE: i128 = 100 * MICROS_PER_UNIT as i128;
         let product = i128::from(amount.0) * i128::from(self.0);
-        let (quotient, rest) = (product.div_euclid(WHOLE), product.rem_euclid(WHOLE));
-        let rounds_up = rest * 2 > WHOLE || rest * 2 == WHOLE && quotient % 2 != 0;
-        let rounded = quotient + i128::from(rounds_up);
+        let rounded = divide_half_even(product, WHOLE);
         Micros(rounded.clamp(i64::MIN.into(), i64::MAX.into()) as i64)
     }
 }

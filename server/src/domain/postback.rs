@@ -117,6 +117,13 @@ impl Report {
     }
 }
 
+impl Report {
+    /// A text that is only stored.
+    pub fn extra(&self, name: &str) -> Option<&str> {
+        self.extras.get(name).and_then(Value::as_str)
+    }
+}
+
 /// The faults of a report, as they are found.
 #[derive(Default)]
 pub(super) struct Faults {

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    conversion::{ConversionStatus, MatchMode},
     currency::Currency,
     ids::{AdvertiserId, CampaignId, CreativeId, GoalId, LinkId, PublisherId},
     money::sum_to_decimal,
@@ -19,6 +20,17 @@ pub const IMPRESSION_NO_CONSENT: &str = "impression_no_consent";
 /// What the kind of an impression begins with; its class follows.
 pub const IMPRESSION: &str = "impression_";
 
+/// What the kind of a rebill begins with; its status follows.
+pub const REBILL: &str = "rebill_";
+
+/// The kind of a conversion: its status, and whether a customer came again.
+pub fn conversion(mode: MatchMode, status: ConversionStatus) -> String {
+    match mode {
+        MatchMode::Customer => format!("{REBILL}{status}"),
+        MatchMode::Transaction | MatchMode::Partner => status.as_str().to_owned(),
+    }
+}
+
 /// The kind of an impression.
 pub fn impression(class: ClickClass) -> String {
     format!("{IMPRESSION}{class}")
@@ -29,7 +41,7 @@ pub fn impression(class: ClickClass) -> String {
 pub struct TotalKey {
     /// Start of the hour, UTC.
     pub hour: Timestamp,
-    /// A click's class, a conversion's status, [`impression`] of an impression's class, or one of the two without
+    /// A click's class, a [`conversion`]'s status, [`impression`] of an impression's class, or one of the two without
     /// consent.
     pub kind: String,
     /// Whose link it was.

@@ -121,16 +121,12 @@ pub fn require_type(request: &HttpRequest, wanted: &str) -> Result<(), Refusal> 
 
 /// Reads a whole body, up to the bounds of size and time.
 pub async fn read(payload: &mut Payload, longest: Duration) -> Result<Bytes, Refusal> {
-    read_at_most(payload, longest, LARGEST_BYTES).await
+    read_up_to(LARGEST_BYTES, payload, longest).await
 }
 
 /// Reads a whole body of at most so many bytes.
-pub async fn read_at_most(
-    payload: &mut Payload,
-    longest: Duration,
-    largest: usize,
-) -> Result<Bytes, Refusal> {
-    let read = timeout(longest, read_whole(payload, largest)).await;
+pub async fn read_up_to(largest: usize, payload: &mut Payload, longest: Duration) -> Result<Bytes, Refusal> {
+    let read = timeout(longest, read_whole(largest, payload)).await;
     read.unwrap_or_else(|_| Err(Refusal::of(Code::RequestTimeout)))
 }
 
@@ -140,7 +136,7 @@ pub async fn discard(payload: &mut Payload) {
     drop(read(payload, MOMENT).await);
 }
 
-async fn read_whole(payload: &mut Payload, largest: usize) -> Result<Bytes, Refusal> {
+async fn read_whole(largest: usize, payload: &mut Payload) -> Result<Bytes, Refusal> {
     let mut body = Vec::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Refusal::new(Code::Malformed, "The body did not arrive whole."))?;

@@ -6,8 +6,8 @@ use utoipa_actix_web::{scope, service_config::ServiceConfig};
 use super::{
     api::{
         adjustments::*, advertiser_signing::*, advertisers::*, audit_events::*, bulk_decisions::*,
-        campaigns::*, clicks::*, conversions::*, creatives::*, goals::*, impressions::*, links::*,
-        partner::*, postbacks::*, publishers::*, reports::*, signing_keys::*,
+        campaigns::*, clicks::*, conversions::*, creatives::*, currency_rates::*, goals::*, impressions::*,
+        links::*, partner::*, postbacks::*, publishers::*, reports::*, signing_keys::*,
     },
     docs,
     health::{check_live, check_ready},
@@ -70,6 +70,9 @@ fn set_up(config: &mut ServiceConfig<'_>) {
         .service(get_goal)
         .service(update_goal)
         .service(archive_goal)
+        .service(put_currency_rates)
+        .service(list_currency_rates)
+        .service(import_currency_rates)
         .service(create_signing_key)
         .service(list_signing_keys)
         .service(get_signing_key)

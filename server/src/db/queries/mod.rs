@@ -13,6 +13,8 @@ pub mod click_counts;
 pub mod clicks;
 pub mod conversions;
 pub mod creatives;
+pub mod currency_rates;
+pub mod goal_counts;
 pub mod goals;
 pub mod health;
 pub mod impressions;

@@ -19,12 +19,12 @@ use crate::{
     },
     domain::{
         answer::Answer,
-        attribution::{self, Facts, Proof, Verdict},
+        attribution::{self, CustomerFacts, Facts, Proof, Verdict},
         click_id::Touch,
-        conversion::MatchMode,
         counted::Counted,
         ids::{AdvertiserId, ConversionId, GoalId, PartnerId, RowId},
         postback::{About, Intent, Report},
+        pricing::Price,
         refusal::Refusal,
         totals::Changes,
     },
@@ -167,9 +167,12 @@ fn judge(incoming: &Incoming, ledger: &Ledger) -> Result<Verdict, Refusal> {
         received_at: received.received_at,
         key: received.powers.clone(),
         advertiser_id,
-        goals: incoming.set_up.goals.to_vec(),
-        publisher_is_permitted: incoming.set_up.publisher_is_permitted,
+        rules: incoming.set_up.rules.clone(),
+        rates: incoming.set_up.rates.clone(),
+        publisher: incoming.set_up.publisher,
         click: ledger.click(incoming),
+        customer: CustomerFacts::default(),
+        leads: Vec::new(),
         same_key,
         same_order,
     };
@@ -178,9 +181,9 @@ fn judge(incoming: &Incoming, ledger: &Ledger) -> Result<Verdict, Refusal> {
 
 /// The goal that a report names, and the key that its conversion would have.
 fn key_of(incoming: &Incoming, report: &Report) -> Option<(GoalId, String)> {
-    let goal = attribution::goal_for(report, &incoming.set_up.goals).ok()?;
+    let goal = attribution::goal_for(report, &incoming.set_up.rules.goals).ok()?;
     let click = incoming.received.click.as_ref()?.as_ref().ok()?;
-    Some((goal.id, attribution::count_key(goal.counting, *click, report.order_id.as_deref())))
+    Some((goal.id, attribution::count_key(goal.counting, Some(*click), report.order_id.as_deref())))
 }
 
 fn key(row: &Conversion) -> (PartnerId, AdvertiserId, GoalId, &str) {
@@ -188,27 +191,29 @@ fn key(row: &Conversion) -> (PartnerId, AdvertiserId, GoalId, &str) {
 }
 
 fn row(received: &Received, counted: &Counted) -> Conversion {
+    let click = counted.click.as_ref();
+    let Price { terms, worth, .. } = &counted.price;
     Conversion {
         partner_id: received.scope.id(),
         id: received.conversion_id,
         advertiser_id: counted.advertiser_id,
         goal_id: counted.goal_id,
         count_key: counted.count_key.clone(),
-        match_mode: MatchMode::Transaction,
-        click_id: Some(counted.click_id),
-        link_id: Some(counted.credit.link_id),
-        campaign_id: Some(counted.credit.campaign_id),
-        creative_id: counted.credit.creative_id,
-        publisher_id: counted.credit.publisher_id,
+        match_mode: counted.match_mode,
+        click_id: click.map(|click| click.id),
+        link_id: click.map(|click| click.credit.link_id),
+        campaign_id: click.map(|click| click.credit.campaign_id),
+        creative_id: click.and_then(|click| click.credit.creative_id),
+        publisher_id: counted.publisher_id,
         order_id: counted.order_id.clone(),
         customer_id: counted.customer_id.clone(),
         status: counted.status,
         flags: Json(counted.flags.clone()),
-        amount_micros: counted.amount,
-        currency: counted.currency,
-        payout_micros: counted.payout,
-        revenue_micros: counted.revenue,
-        clicked_at: Some(counted.click_id.minted_at()),
+        amount_micros: worth.amount,
+        currency: terms.currency,
+        payout_micros: worth.payout,
+        revenue_micros: worth.revenue,
+        clicked_at: click.map(|click| click.id.minted_at()),
         event_time: counted.event_time,
         received_at: received.received_at,
         hold_until: counted.hold_until,
@@ -216,7 +221,17 @@ fn row(received: &Received, counted: &Counted) -> Conversion {
         postback_id: received.postback_id,
         parameters: Json(counted.extras.clone()),
         updated_at: received.received_at,
-        view_through: counted.touch == Touch::Impression,
+        view_through: click.is_some_and(|click| click.touch == Touch::Impression),
+        payout_kind: terms.payout.kind(),
+        payout_number: terms.payout.micros(),
+        payout_rule: counted.price.payout_rule.clone(),
+        revenue_kind: terms.revenue.kind(),
+        revenue_number: terms.revenue.micros(),
+        revenue_rule: counted.price.revenue_rule.clone(),
+        original_amount_micros: worth.original,
+        original_currency: terms.exchange.map(|exchange| exchange.from),
+        exchange_rate: terms.exchange.map(|exchange| exchange.rate),
+        capped_payout_micros: Some(counted.price.payout_for_caps).filter(|payout| *payout != worth.payout),
     }
 }
 
@@ -226,7 +241,7 @@ fn line(incoming: &Incoming, answer: &Answer) -> Postback {
         .report
         .as_ref()
         .ok()
-        .and_then(|report| attribution::goal_for(report, &incoming.set_up.goals).ok());
+        .and_then(|report| attribution::goal_for(report, &incoming.set_up.rules.goals).ok());
     Postback {
         partner_id: received.scope.id(),
         id: received.postback_id,

@@ -18,7 +18,8 @@ use crate::{
         money::Micros,
         time::Timestamp,
         totals::{
-            Changes, Difference, IMPRESSION, IMPRESSION_NO_CONSENT, NO_CONSENT, Sums, TotalKey, Verified,
+            Changes, Difference, IMPRESSION, IMPRESSION_NO_CONSENT, NO_CONSENT, REBILL, Sums, TotalKey,
+            Verified,
         },
     },
     error::Result,
@@ -106,7 +107,7 @@ fn statement() -> String {
                 COALESCE(publisher_id, $1), $1, '', 1, 0, 0, 0, 0, 0, 0, 0
             FROM impressions WHERE partner_id = $2
             UNION ALL
-            SELECT {happened}, status, advertiser_id, COALESCE(campaign_id, $1), COALESCE(creative_id, $1),
+            SELECT {happened}, CASE match_mode WHEN 'customer' THEN '{REBILL}' || status ELSE status END, advertiser_id, COALESCE(campaign_id, $1), COALESCE(creative_id, $1),
                 COALESCE(link_id, $1), COALESCE(publisher_id, $1), goal_id, COALESCE(currency, ''),
                 1, COALESCE(amount_micros, 0), payout_micros, revenue_micros, 0, 0, 0, 0
             FROM conversions WHERE partner_id = $2

@@ -12,13 +12,15 @@ use crate::{
         click_id::ClickId,
         conversion::{Actor, AdjustmentKind, ConversionStatus, MatchMode, Reason},
         currency::Currency,
-        goal::HoldEnd,
+        goal::{HoldEnd, MoneyKind, MoneyRule},
         ids::*,
         money::Micros,
         postback::{About, Form},
+        rate::Rate,
         time::Timestamp,
-        totals::{Sums, TotalKey},
+        totals::{self, Sums, TotalKey},
         visitor::ClickClass,
+        worth::{Exchange, Terms},
     },
 };
 
@@ -162,17 +164,41 @@ pub struct Conversion {
     pub parameters: Json<Map<String, Value>>,
     pub updated_at: Timestamp,
     pub view_through: bool,
+    pub payout_kind: MoneyKind,
+    pub payout_number: Micros,
+    pub payout_rule: Option<String>,
+    pub revenue_kind: MoneyKind,
+    pub revenue_number: Micros,
+    pub revenue_rule: Option<String>,
+    pub original_amount_micros: Option<Micros>,
+    pub original_currency: Option<Currency>,
+    pub exchange_rate: Option<Rate>,
+    pub capped_payout_micros: Option<Micros>,
 }
 
 impl Conversion {
+    /// The terms that its money follows from: asked for another amount, they say what it is worth then.
+    pub fn terms(&self) -> Terms {
+        Terms {
+            payout: MoneyRule::from_stored(self.payout_kind, self.payout_number),
+            revenue: MoneyRule::from_stored(self.revenue_kind, self.revenue_number),
+            currency: self.currency,
+            exchange: self
+                .original_currency
+                .zip(self.exchange_rate)
+                .map(|(from, rate)| Exchange { from, rate }),
+        }
+    }
+
     /// What a later report of the same conversion is compared with.
     pub fn previous(&self) -> Previous {
         Previous {
             id: self.id,
             status: self.status,
             click_id: self.click_id,
-            amount: self.amount_micros,
-            currency: self.amount_micros.and(self.currency),
+            publisher_id: self.publisher_id,
+            amount: self.original_amount_micros.or(self.amount_micros),
+            currency: self.amount_micros.and(self.original_currency.or(self.currency)),
             hold_until: self.hold_until,
         }
     }
@@ -192,7 +218,7 @@ impl Conversion {
     pub fn total(&self) -> (TotalKey, Sums) {
         let key = TotalKey {
             hour: self.event_time.start_of_hour(),
-            kind: self.status.as_str().to_owned(),
+            kind: totals::conversion(self.match_mode, self.status),
             advertiser_id: self.advertiser_id,
             campaign_id: self.campaign_id,
             creative_id: self.creative_id,

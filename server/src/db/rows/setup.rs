@@ -7,10 +7,14 @@ use crate::{
     db::{rows::accounts::Partner, schema, scope::PartnerScope, sql_types::Json},
     domain::{
         consent::Consent,
+        conversion::MatchMode,
         currency::Currency,
         goal::{Counting, DefaultStatus, GoalRules, HoldEnd, MoneyKind, MoneyRule},
+        goal_caps::GoalCaps,
         ids::*,
         money::Micros,
+        overrides::Override,
+        rate::Rate,
         setup::{DeepLinks, Status},
         signing::{SigningMode, StaticToken},
         targeting::Targeting,
@@ -32,6 +36,9 @@ pub struct Advertiser {
     pub fallback_url: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    pub currency: Option<Currency>,
+    pub publisher_ids: Option<Json<Vec<PublisherId>>>,
+    pub blocked_publisher_ids: Json<Vec<PublisherId>>,
     pub signing: SigningMode,
     pub static_token: StaticToken,
 }
@@ -46,6 +53,9 @@ pub struct AdvertiserChanges {
     pub click_id_parameter: Option<String>,
     pub deep_link_hosts: Option<Json<Vec<String>>>,
     pub fallback_url: Option<Option<String>>,
+    pub currency: Option<Option<Currency>>,
+    pub publisher_ids: Option<Option<Json<Vec<PublisherId>>>>,
+    pub blocked_publisher_ids: Option<Json<Vec<PublisherId>>>,
     pub updated_at: Timestamp,
     pub signing: Option<SigningMode>,
     pub static_token: Option<StaticToken>,
@@ -199,6 +209,13 @@ pub struct Goal {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub view_window_seconds: i64,
+    pub modes: Json<Vec<MatchMode>>,
+    pub campaign_ids: Json<Vec<CampaignId>>,
+    pub overrides: Json<Vec<Override>>,
+    pub caps: Json<GoalCaps>,
+    pub rebill_window_seconds: i64,
+    pub max_rebills: Option<i64>,
+    pub minimum_click_to_conversion_seconds: i64,
 }
 
 impl Goal {
@@ -219,6 +236,13 @@ impl Goal {
             reporting_delay_seconds: self.reporting_delay_seconds,
             hold_seconds: self.hold_seconds,
             hold_end: self.hold_end,
+            modes: self.modes.0.clone(),
+            campaign_ids: self.campaign_ids.0.clone(),
+            overrides: self.overrides.0.clone(),
+            caps: self.caps.0.some(),
+            rebill_window_seconds: self.rebill_window_seconds,
+            max_rebills: self.max_rebills,
+            minimum_click_to_conversion_seconds: self.minimum_click_to_conversion_seconds,
         }
     }
 }
@@ -243,6 +267,25 @@ pub struct GoalChanges {
     pub reporting_delay_seconds: Option<i64>,
     pub hold_seconds: Option<i64>,
     pub hold_end: Option<HoldEnd>,
+    pub modes: Option<Json<Vec<MatchMode>>>,
+    pub campaign_ids: Option<Json<Vec<CampaignId>>>,
+    pub overrides: Option<Json<Vec<Override>>>,
+    pub caps: Option<Json<GoalCaps>>,
+    pub rebill_window_seconds: Option<i64>,
+    pub max_rebills: Option<Option<i64>>,
+    pub minimum_click_to_conversion_seconds: Option<i64>,
+    pub updated_at: Timestamp,
+}
+
+/// What one unit of a currency is worth in another, from the start of a day on.
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = schema::currency_rates)]
+pub struct CurrencyRate {
+    pub partner_id: PartnerId,
+    pub base: Currency,
+    pub quote: Currency,
+    pub day: Timestamp,
+    pub rate: Rate,
     pub updated_at: Timestamp,
 }
 

@@ -18,7 +18,8 @@ use crate::{
     },
     domain::{
         audit::AuditAction,
-        ids::{AdvertiserId, Id},
+        currency::Currency,
+        ids::{AdvertiserId, Id, PublisherId, Reference},
         setup::Status,
         signing::{SigningMode, StaticToken},
         text::ParameterName,
@@ -29,13 +30,31 @@ use crate::{
         State,
         body::Body,
         caller::Caller,
-        fields::{Fields, not_null, present, read},
+        fields::{Fields, named, not_null, present, read},
         page::{ListName, Page, limit},
     },
 };
 
 /// The name of the click id on landing URLs, where an advertiser does not choose one.
 const USUAL_CLICK_ID_PARAMETER: &str = "kcid";
+
+/// Most publishers on a list of an advertiser.
+const MOST_PUBLISHERS: usize = 1_000;
+
+/// The ids of publishers by their names.
+macro_rules! publishers_of {
+    ($queries:ident, $conn:ident, $caller:ident, $names:expr, $pointer:literal) => {{
+        let mut ids = Vec::new();
+        for (index, name) in $names.iter().enumerate() {
+            let found = $queries::publishers::find($conn, &$caller.partner, name)?;
+            let id = named(found, &format!("{}/{index}", $pointer))?.id;
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        ids
+    }};
+}
 
 /// A new advertiser.
 #[derive(Deserialize, ToSchema)]
@@ -53,6 +72,15 @@ pub struct CreateAdvertiser {
     deep_link_hosts: Option<Vec<String>>,
     /// Where clicks go while link, campaign or advertiser is out of use, when neither link nor campaign says it.
     fallback_url: Option<String>,
+    /// The currency that its conversions are in: amounts and sums in another one are converted with the rate of the day of
+    /// the event (`/v1/currency-rates`). Without one, conversions are in the currency that they are reported in.
+    #[schema(value_type = Option<Currency>)]
+    currency: Option<String>,
+    /// The only publishers that work for it: their ids, or `ext:` and your own. Without a list: all of yours.
+    publisher_ids: Option<Vec<String>>,
+    /// Publishers that do not work for it: reports that name them are refused, and conversions of their earlier clicks wait
+    /// with the flag `publisher_blocked`.
+    blocked_publisher_ids: Option<Vec<String>>,
     /// Whether signatures of postbacks are enforced; `enforce` by default.
     #[schema(value_type = Option<SigningMode>)]
     signing: Option<String>,
@@ -87,6 +115,17 @@ pub struct UpdateAdvertiser {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     fallback_url: Option<Option<String>>,
+    /// The currency of its conversions from now on; null: the one they are reported in.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Currency>)]
+    currency: Option<Option<String>>,
+    /// The only publishers that work for it; null: all of yours.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Vec<String>>)]
+    publisher_ids: Option<Option<Vec<String>>>,
+    /// Publishers that do not work for it.
+    #[serde(default, deserialize_with = "not_null")]
+    blocked_publisher_ids: Option<Vec<String>>,
     /// Whether signatures of postbacks are enforced.
     #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = Option<SigningMode>)]
@@ -99,7 +138,7 @@ pub struct UpdateAdvertiser {
 
 /// An advertiser.
 #[derive(Serialize, ToSchema)]
-#[schema(examples(json!({"id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": "acme", "name": "Acme Shoes", "status": "active", "click_id_parameter": "kcid", "deep_link_hosts": ["shop.example"], "fallback_url": null, "signing": "enforce", "static_token": "refused", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"})))]
+#[schema(examples(json!({"id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": "acme", "name": "Acme Shoes", "status": "active", "click_id_parameter": "kcid", "deep_link_hosts": ["shop.example"], "fallback_url": null, "currency": "EUR", "publisher_ids": null, "blocked_publisher_ids": [], "signing": "enforce", "static_token": "refused", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"})))]
 pub struct AdvertiserView {
     /// Its id.
     id: AdvertiserId,
@@ -115,6 +154,12 @@ pub struct AdvertiserView {
     deep_link_hosts: Vec<String>,
     /// Where clicks go while link, campaign or advertiser is out of use.
     fallback_url: Option<String>,
+    /// The currency of its conversions; null: the one they are reported in.
+    currency: Option<Currency>,
+    /// The only publishers that work for it; null: all of yours.
+    publisher_ids: Option<Vec<PublisherId>>,
+    /// Publishers that do not work for it.
+    blocked_publisher_ids: Vec<PublisherId>,
     /// Whether signatures of postbacks are enforced.
     signing: SigningMode,
     /// Whether postbacks may come with a static token.
@@ -135,6 +180,9 @@ impl From<Advertiser> for AdvertiserView {
             click_id_parameter: row.click_id_parameter,
             deep_link_hosts: row.deep_link_hosts.0,
             fallback_url: row.fallback_url,
+            currency: row.currency,
+            publisher_ids: row.publisher_ids.map(|Json(listed)| listed),
+            blocked_publisher_ids: row.blocked_publisher_ids.0,
             signing: row.signing,
             static_token: row.static_token,
             created_at: row.created_at,
@@ -161,7 +209,7 @@ pub struct ListAdvertisers {
 /// Creates an advertiser.
 #[utoipa::path(tag = "Advertisers", request_body = CreateAdvertiser,
     responses((status = 201, description = "The new advertiser.", body = AdvertiserView)),
-    extensions(("x-codes" = json!(["malformed", "validation_failed", "external_id_taken", "unsupported_media_type", "payload_too_large"]))))]
+    extensions(("x-codes" = json!(["malformed", "validation_failed", "external_id_taken", "not_found", "unsupported_media_type", "payload_too_large"]))))]
 #[post("/advertisers")]
 pub async fn create_advertiser(
     caller: Caller,
@@ -185,8 +233,15 @@ pub async fn create_advertiser(
         Some(static_token),
         read::word(StaticToken::ALL, StaticToken::parse),
     );
+    let currency = fields.optional("/currency", body.currency, read::currency);
+    let listed = body.publisher_ids.map(|names| read_publishers(&mut fields, "/publisher_ids", names));
+    let blocked = read_publishers(
+        &mut fields,
+        "/blocked_publisher_ids",
+        body.blocked_publisher_ids.unwrap_or_default(),
+    );
     let now = state.clock.now();
-    let row = fields.finish(|| {
+    let mut row = fields.finish(|| {
         Some(Advertiser {
             partner_id: caller.partner.id(),
             id: state.clock.new_id(),
@@ -198,20 +253,28 @@ pub async fn create_advertiser(
             fallback_url,
             created_at: now,
             updated_at: now,
+            currency,
+            publisher_ids: None,
+            blocked_publisher_ids: Json::default(),
             signing: signing?,
             static_token: static_token?,
         })
     })?;
-    let inserted = row.clone();
-    let weakened = SigningMode::Enforce != row.signing || StaticToken::Refused != row.static_token;
+    let weakened = row.signing != SigningMode::Enforce || row.static_token != StaticToken::Refused;
     let asked =
         weakened.then(|| signing_changed(&state, &caller, row.id, Some(row.signing), Some(row.static_token)));
-    db_write!(&state.store, |queries, conn| {
-        queries::advertisers::insert(conn, &inserted)?;
+    let row = db_write!(&state.store, |queries, conn| {
+        row.publisher_ids = match &listed {
+            Some(names) => Some(Json(publishers_of!(queries, conn, caller, names, "/publisher_ids"))),
+            None => None,
+        };
+        row.blocked_publisher_ids =
+            Json(publishers_of!(queries, conn, caller, blocked, "/blocked_publisher_ids"));
+        queries::advertisers::insert(conn, &row)?;
         if let Some(asked) = &asked {
             queries::audit_events::insert(conn, asked)?;
         }
-        Ok::<_, Error>(())
+        Ok::<_, Error>(row)
     })?;
     Ok(HttpResponse::Created().json(AdvertiserView::from(row)))
 }
@@ -226,6 +289,17 @@ fn signing_changed(
 ) -> AuditEvent {
     let details = json!({"signing": signing, "static_token": static_token});
     event(state, caller, AuditAction::AdvertiserSigningChanged, id, details)
+}
+
+/// Reads names of publishers.
+fn read_publishers(fields: &mut Fields, pointer: &str, names: Vec<String>) -> Vec<Reference<PublisherId>> {
+    if names.len() > MOST_PUBLISHERS {
+        fields.error(pointer, format!("at most {MOST_PUBLISHERS} are taken"));
+    }
+    let read = names.into_iter().enumerate().filter_map(|(index, name)| {
+        fields.optional(&format!("{pointer}/{index}"), Some(name), read::reference::<PublisherId>)
+    });
+    read.collect()
 }
 
 fn click_id_parameter(text: String) -> Result<String, String> {
@@ -283,7 +357,15 @@ pub async fn update_advertiser(
 ) -> Result<web::Json<AdvertiserView>> {
     let id = named_in_path(&id)?;
     let mut fields = Fields::default();
+    let listed = body
+        .publisher_ids
+        .map(|names| names.map(|names| read_publishers(&mut fields, "/publisher_ids", names)));
+    let blocked =
+        body.blocked_publisher_ids.map(|names| read_publishers(&mut fields, "/blocked_publisher_ids", names));
     let changes = AdvertiserChanges {
+        currency: fields.change("/currency", body.currency, read::currency),
+        publisher_ids: None,
+        blocked_publisher_ids: None,
         external_id: fields.change("/external_id", body.external_id, read::external_id),
         name: fields.optional("/name", body.name, read::name),
         status: fields.optional("/status", body.status, read::word(Status::ALL, Status::parse)),
@@ -302,14 +384,25 @@ pub async fn update_advertiser(
             read::word(StaticToken::ALL, StaticToken::parse),
         ),
     };
-    let changes = fields.finish(|| Some(changes))?;
     let for_audit = state.clone();
+    let mut changes = fields.finish(|| Some(changes))?;
     let row = db_write!(&state.store, |queries, conn| {
         let found = queries::advertisers::get(conn, &caller.partner, &id)?;
         if changes.signing.is_some() || changes.static_token.is_some() {
             let changed =
                 signing_changed(&for_audit, &caller, found.id, changes.signing, changes.static_token);
             queries::audit_events::insert(conn, &changed)?;
+        }
+        changes.publisher_ids = match &listed {
+            Some(Some(names)) => {
+                Some(Some(Json(publishers_of!(queries, conn, caller, names, "/publisher_ids"))))
+            }
+            Some(None) => Some(None),
+            None => None,
+        };
+        if let Some(names) = &blocked {
+            changes.blocked_publisher_ids =
+                Some(Json(publishers_of!(queries, conn, caller, names, "/blocked_publisher_ids")));
         }
         queries::advertisers::update(conn, &caller.partner, found.id, &changes)
     })?;

@@ -9,6 +9,7 @@ use super::id_in_path;
 use crate::{
     db::{db_read, list::Listing, rows::records::Conversion},
     domain::{
+        answer::GOALS_OWN,
         click_id::{ClickId, ClickIdKey, Touch},
         conversion::{ConversionStatus, MatchMode},
         currency::Currency,
@@ -16,6 +17,7 @@ use crate::{
             AdvertiserId, CampaignId, ConversionId, CreativeId, GoalId, Id, LinkId, PostbackId, PublisherId,
         },
         money::Micros,
+        rate::Rate,
         time::Timestamp,
     },
     error::Result,
@@ -29,7 +31,7 @@ use crate::{
 
 /// A conversion.
 #[derive(Serialize, ToSchema)]
-#[schema(examples(json!({"id": "cnv_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "goal_id": "gol_01kayw5m8hfz2v6y0t3n7r9q4c", "status": "approved", "flags": [], "match_mode": "transaction", "view_through": false, "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "link_id": "lnk_01kayw5m8hfz2v6y0t3n7r9q4c", "campaign_id": "cmp_01kayw5m8hfz2v6y0t3n7r9q4c", "creative_id": null, "publisher_id": "pub_01kayw5m8hfz2v6y0t3n7r9q4c", "order_id": "A-1001", "customer_id": null, "amount": "49.90", "currency": "EUR", "payout": "4.99", "revenue": "6.2375", "clicked_at": "2026-11-22T10:00:00Z", "event_time": "2026-11-22T10:05:00Z", "received_at": "2026-11-22T10:05:01Z", "hold_until": null, "postback_id": "pbk_01kayw5m8hfz2v6y0t3n7r9q4c", "parameters": {"coupon": "AUTUMN"}, "updated_at": "2026-11-22T10:05:01Z"})))]
+#[schema(examples(json!({"id": "cnv_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "goal_id": "gol_01kayw5m8hfz2v6y0t3n7r9q4c", "status": "approved", "flags": [], "match_mode": "transaction", "rebill": false, "view_through": false, "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "link_id": "lnk_01kayw5m8hfz2v6y0t3n7r9q4c", "campaign_id": "cmp_01kayw5m8hfz2v6y0t3n7r9q4c", "creative_id": null, "publisher_id": "pub_01kayw5m8hfz2v6y0t3n7r9q4c", "order_id": "A-1001", "customer_id": null, "amount": "49.90", "currency": "EUR", "original_amount": null, "original_currency": null, "exchange_rate": null, "payout": "4.99", "payout_rule": "goal", "revenue": "6.2375", "revenue_rule": "goal", "clicked_at": "2026-11-22T10:00:00Z", "event_time": "2026-11-22T10:05:00Z", "received_at": "2026-11-22T10:05:01Z", "hold_until": null, "postback_id": "pbk_01kayw5m8hfz2v6y0t3n7r9q4c", "parameters": {"coupon": "AUTUMN"}, "updated_at": "2026-11-22T10:05:01Z"})))]
 pub struct ConversionView {
     /// Its id.
     id: ConversionId,
@@ -43,6 +45,8 @@ pub struct ConversionView {
     flags: Vec<String>,
     /// What tied the report to a publisher.
     match_mode: MatchMode,
+    /// Whether a customer came again: matched by `customer_id` alone. Reports count it under `rebills`.
+    rebill: bool,
     /// Whether it is credited to an impression, and not to a click.
     view_through: bool,
     /// The click, or the impression.
@@ -62,12 +66,22 @@ pub struct ConversionView {
     customer_id: Option<String>,
     /// What was reported: a decimal string.
     amount: Option<String>,
-    /// The currency of all three sums; null when there is no money in it.
+    /// The currency of amount, payout and revenue; null when there is no money in it.
     currency: Option<Currency>,
+    /// The amount as it was reported, where it came in another currency than the advertiser's: a decimal string.
+    original_amount: Option<String>,
+    /// The currency of that.
+    original_currency: Option<Currency>,
+    /// What one unit of it was worth in `currency` on the day of the event: a decimal string.
+    exchange_rate: Option<String>,
     /// What the publisher earns: a decimal string.
     payout: String,
+    /// Where the payout comes from: `goal`, or the goal's override `publisher:pub_...`, `country:DE`, or both with a `+`.
+    payout_rule: String,
     /// What you earn: a decimal string.
     revenue: String,
+    /// Where the revenue comes from, likewise.
+    revenue_rule: String,
     /// When the click or the impression happened.
     clicked_at: Option<Timestamp>,
     /// When the event happened.
@@ -92,8 +106,17 @@ impl ConversionView {
         let decimal = |sum: Micros| row.currency.map_or("0".to_owned(), |currency| sum.to_decimal(currency));
         Self {
             amount: row.amount_micros.map(decimal),
+            original_amount: row
+                .original_amount_micros
+                .zip(row.original_currency)
+                .map(|(sum, currency)| sum.to_decimal(currency)),
+            original_currency: row.original_currency,
+            exchange_rate: row.exchange_rate.map(Rate::to_decimal),
             payout: decimal(row.payout_micros),
+            payout_rule: row.payout_rule.unwrap_or_else(|| GOALS_OWN.to_owned()),
             revenue: decimal(row.revenue_micros),
+            revenue_rule: row.revenue_rule.unwrap_or_else(|| GOALS_OWN.to_owned()),
+            rebill: row.match_mode == MatchMode::Customer,
             click_id: row.click_id.map(|id| key.text_of(touch, &id)),
             view_through: row.view_through,
             id: row.id,

@@ -72,12 +72,14 @@ fn who(code: Code) -> &'static str {
         | Code::Duplicate
         | Code::Adjusted
         | Code::AdjustedNothing => "nobody",
-        Code::AcceptedPending | Code::GoalInactive => "the partner",
+        Code::AcceptedPending | Code::GoalInactive | Code::GoalNotInCampaign => "the partner",
         Code::ScopeMissing | Code::SourceIpNotAllowed | Code::TokenNotAllowed => "the sender, or the partner",
         Code::HttpsRequired => "the sender, or the operator",
-        Code::GoalMismatch | Code::ClickExpired | Code::ReportingDelayExceeded => {
-            "the sender, or the partner"
-        }
+        Code::GoalMismatch
+        | Code::ModeNotAllowed
+        | Code::CurrencyInvalid
+        | Code::ClickExpired
+        | Code::ReportingDelayExceeded => "the sender, or the partner",
         Code::Unavailable | Code::StorageFull | Code::Internal => "the operator",
         _ => "the sender",
     }

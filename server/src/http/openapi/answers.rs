@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use super::refusals;
 use crate::{
     domain::{
-        answer::{self as domain_answer, Adjusted, Answer},
+        answer::{self as domain_answer, Adjusted, Answer, GOALS_OWN},
         attribution::Previous,
         code::Code,
         conversion::ConversionStatus,
-        counted::flag,
         currency::Currency,
+        flags as flag,
         ids::{ConversionId, Id, PostbackId},
         money::Micros,
         refusal::Refusal,
@@ -87,6 +87,9 @@ fn counted(code: Code, status: ConversionStatus, hold_until: Option<&str>, flags
         status: Some(status),
         hold_until: hold_until.and_then(Timestamp::parse),
         hint: None,
+        facts: serde_json::Map::from_iter(
+            ["payout_rule", "revenue_rule"].map(|name| (name.to_owned(), json!(GOALS_OWN))),
+        ),
         flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
         ..Answer::refused(Refusal::of(code))
     }
@@ -97,6 +100,7 @@ fn previous() -> Previous {
         id: conversion_id().expect("the id of the examples is an id"),
         status: ConversionStatus::Approved,
         click_id: None,
+        publisher_id: None,
         amount: None,
         currency: None,
         hold_until: None,

@@ -8,7 +8,7 @@ use crate::{
         adjustment,
         code::Code,
         conversion::{AdjustmentKind, ConversionStatus},
-        ids::{AdvertiserId, ConversionId},
+        ids::{AdvertiserId, CampaignId, ConversionId},
         refusal::{FieldError, Refusal},
         scopes::Scope,
         signature::TimestampProblem,
@@ -79,14 +79,23 @@ fn by_goal_and_click(code: Code) -> Refusal {
         Code::GoalMismatch => Refusal::new(code, "No goal has the event name `Sale`.")
             .hint("Did you mean `sale`? Names are compared byte for byte.")
             .fact("nearest", json!(["sale"])),
+        Code::GoalNotInCampaign => {
+            let campaign = example_id::<CampaignId>();
+            Refusal::new(code, format!("The goal `sale` is not for the click's campaign {campaign}."))
+        }
         Code::GoalInactive => Refusal::new(code, "The goal `sale` is paused."),
         Code::ModeNotAllowed => {
-            Refusal::new(code, "The goal `sale` is matched by `click_id`, not by `customer_id`.")
-                .fact("mode", "transaction")
+            Refusal::new(code, "The goal `sale` is matched by `click_id`, not by `publisher_id`.")
+                .hint("Send `click_id`, or have the partner add `partner` to the goal's `modes`.")
+                .fact("mode", "partner")
+                .fact("modes", json!(["transaction"]))
         }
         Code::CurrencyInvalid => {
-            Refusal::new(code, "The goal `sale` takes amounts in EUR; this one is in USD.")
-                .fact("currency", "EUR")
+            Refusal::new(code, "There is no rate from USD to EUR for 2026-11-22 or before.")
+                .hint("The partner adds it with `PUT /v1/currency-rates`: base USD, quote EUR, a date up to 2026-11-22. Then send the report again.")
+                .fact("base", "USD")
+                .fact("quote", "EUR")
+                .fact("date", "2026-11-22")
         }
         Code::ClickIdMalformed => {
             Refusal::new(code, "The click id is malformed: received 15 of 35 characters.")

@@ -214,11 +214,11 @@ impl<'a> Sender<'a> {
             Ok(advertiser) => advertiser,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let serving = state.cache.goals(self.key.scope, advertiser).await?;
-        let same = serving.iter().filter(|rules| rules.event_name == goal);
+        let serving = state.cache.rules(self.key.scope, advertiser).await?;
+        let same = serving.goals.iter().filter(|rules| rules.event_name == goal);
         let goals: Vec<_> = same.map(|rules| rules.id).collect();
         if goals.is_empty() {
-            return Ok(Err(attribution::no_goal(&goal, &serving)));
+            return Ok(Err(attribution::no_goal(&goal, &serving.goals)));
         }
         Ok(Ok((Some(advertiser), Target::Order { advertiser, goals, order_id })))
     }

@@ -133,7 +133,7 @@ fn layout(request: &HttpRequest) -> Result<Layout, Refusal> {
 
 async fn read(payload: Payload, state: &State) -> Result<Bytes, Refusal> {
     let mut payload = payload.into_inner();
-    body::read_at_most(&mut payload, state.door.limits.body, LARGEST_BYTES).await
+    body::read_up_to(LARGEST_BYTES, &mut payload, state.door.limits.body).await
 }
 
 /// Queues every item before it waits for any, so that they are committed together.

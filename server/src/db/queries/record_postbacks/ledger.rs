@@ -11,10 +11,12 @@ use crate::{
         rows::records::Conversion,
         schema::{clicks, conversions, impressions},
         scope::PartnerScope,
+        sql_types::VisitCountry,
     },
     domain::{
-        attribution::{ClickFacts, Credit, Previous},
+        attribution::{ClickFacts, Credit, CreditedClick, Previous},
         click_id::{ClickId, ClickIdError, Touch},
+        country::Country,
         ids::{AdvertiserId, CampaignId, CreativeId, GoalId, LinkId, PartnerId, PublisherId},
         visitor::ClickClass,
     },
@@ -24,13 +26,21 @@ use crate::{
 /// A goal of an advertiser, of a partner: within it, orders and keys are unique.
 type Place = (PartnerId, AdvertiserId, GoalId);
 /// The columns of a click or an impression that matter to a conversion of it.
-type ClickRow =
-    (ClickId, ClickClass, AdvertiserId, CampaignId, Option<CreativeId>, LinkId, Option<PublisherId>);
+type ClickRow = (
+    ClickId,
+    ClickClass,
+    AdvertiserId,
+    CampaignId,
+    Option<CreativeId>,
+    LinkId,
+    Option<PublisherId>,
+    Option<VisitCountry>,
+);
 
 /// What is known. What a batch counts itself is added while it is judged.
 #[derive(Default)]
 pub struct Ledger {
-    clicks: HashMap<(PartnerId, ClickId), (ClickClass, Credit)>,
+    clicks: HashMap<(PartnerId, ClickId), (ClickClass, Credit, Option<Country>)>,
     by_key: HashMap<(Place, String), Previous>,
     by_order: HashMap<(Place, String), Previous>,
 }
@@ -71,9 +81,11 @@ impl Ledger {
         let (wanted, mut ledger) = (Wanted::of(batch), Self::default());
         for ((touch, partner), ids) in wanted.touches {
             for row in load(touch)(conn, &PartnerScope::established(partner), ids)? {
-                let (id, class, advertiser_id, campaign_id, creative_id, link_id, publisher_id) = row;
+                let (id, class, advertiser_id, campaign_id, creative_id, link_id, publisher_id, country) =
+                    row;
                 let credit = Credit { advertiser_id, campaign_id, creative_id, link_id, publisher_id };
-                ledger.clicks.insert((partner, id), (class, credit));
+                let country = country.and_then(|VisitCountry(country)| country);
+                ledger.clicks.insert((partner, id), (class, credit, country));
             }
         }
         if !with_earlier {
@@ -121,14 +133,14 @@ impl Ledger {
         };
         let Some((of_link, campaign_status)) = &incoming.set_up.link else { return ClickFacts::NotGenuine };
         let row = self.clicks.get(&(incoming.received.scope.id(), id));
-        let credit = row.map_or(of_link, |(_, credit)| credit).clone();
-        ClickFacts::Genuine {
+        ClickFacts::Genuine(CreditedClick {
             touch: incoming.received.touch,
             id,
-            row: row.map(|(class, _)| *class),
-            credit,
+            row: row.map(|(class, ..)| *class),
+            credit: row.map_or(of_link, |(_, credit, _)| credit).clone(),
+            country: row.and_then(|(.., country)| *country),
             campaign_status: *campaign_status,
-        }
+        })
     }
 }
 
@@ -144,7 +156,7 @@ fn load_impressions(conn: &mut Conn, scope: &PartnerScope, ids: Vec<ClickId>) ->
     use impressions::*;
     table
         .filter(partner_id.eq(scope.id()).and(id.eq_any(ids)))
-        .select((id, class, advertiser_id, campaign_id, creative_id, link_id, publisher_id))
+        .select((id, class, advertiser_id, campaign_id, creative_id, link_id, publisher_id, country))
         .load(conn)
 }
 
@@ -152,7 +164,7 @@ fn load_clicks(conn: &mut Conn, scope: &PartnerScope, ids: Vec<ClickId>) -> Quer
     use clicks::*;
     table
         .filter(partner_id.eq(scope.id()).and(id.eq_any(ids)))
-        .select((id, class, advertiser_id, campaign_id, creative_id, link_id, publisher_id))
+        .select((id, class, advertiser_id, campaign_id, creative_id, link_id, publisher_id, country))
         .load(conn)
 }
 
