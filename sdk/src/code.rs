@@ -88,6 +88,12 @@ words! {
         TimestampOutOfTolerance = "timestamp_out_of_tolerance",
         /// Says the key lacks a scope (403).
         ScopeMissing = "scope_missing",
+        /// Says the key does not work from this address (403).
+        SourceIpNotAllowed = "source_ip_not_allowed",
+        /// Says the advertiser takes no static tokens (403).
+        TokenNotAllowed = "token_not_allowed",
+        /// Says that more came than the rate limit allows (429).
+        RateLimited = "rate_limited",
         /// Says the request came over plain HTTP (403).
         HttpsRequired = "https_required",
         /// Says the body is too large (413).

@@ -16,7 +16,7 @@ use actix_web::dev::{Server, ServerHandle};
 use tokio::{net::TcpSocket, task::JoinHandle};
 
 use crate::{
-    cache::{Cache, Snapshot},
+    cache::{Cache, KeyUses, Snapshot},
     clock::Clock,
     config::{Config, ConfigError, DatabaseUrl},
     db::{Store, postgres, spool::Spool},
@@ -126,6 +126,8 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
         is_prepared,
     };
     let tasks = [tokio::spawn(watch.run()), tokio::spawn(snapshot.clone().keep())];
+    let key_uses = KeyUses::default();
+    jobs::write_key_uses(&store, &key_uses);
     let is_stopping = Arc::new(AtomicBool::new(false));
     let metrics = Arc::new(Metrics::default());
     let ingest = Ingest::start(store.clone(), clock.clone(), aside, metrics.clone());
@@ -143,6 +145,8 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
     let state = State {
         is_stopping: is_stopping.clone(),
         cache,
+        key_uses,
+        batches: Arc::default(),
         counters,
         store: store.clone().for_management(),
         whole_store: store.clone(),

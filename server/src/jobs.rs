@@ -12,6 +12,7 @@ use std::{future::Future, time::Duration};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
+    cache::KeyUses,
     clock::Clock,
     db::{Store, db_read, db_write, received::Occasion, scope::PartnerScope},
     error::Result,
@@ -20,6 +21,7 @@ use crate::{
 const FOLD_EVERY: Duration = Duration::from_secs(1);
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(250);
 const SETTLE_EVERY: Duration = Duration::from_secs(5);
+const USES_EVERY: Duration = Duration::from_secs(60);
 const PARTITIONS_EVERY: Duration = Duration::from_secs(6 * 3_600);
 
 /// Starts all jobs on the current runtime; they end with it.
@@ -36,6 +38,22 @@ pub fn start(store: &Store, clock: &Clock) {
     every("make partitions", PARTITIONS_EVERY, store, move || {
         make_partitions(for_partitions.clone(), at.clone())
     });
+}
+
+/// Writes down now and then when keys were last used.
+pub fn write_key_uses(store: &Store, uses: &KeyUses) {
+    let (for_uses, uses) = (store.clone(), uses.clone());
+    every("write uses of keys", USES_EVERY, store, move || write_uses(for_uses.clone(), uses.clone()));
+}
+
+async fn write_uses(store: Store, uses: KeyUses) -> Result<()> {
+    for (key, used) in uses.unwritten() {
+        db_write!(&store, |queries, conn| {
+            queries::signing_keys::set_last_used(conn, &used.scope, key, used.at)
+        })?;
+        uses.written(key, used.at);
+    }
+    Ok(())
 }
 
 fn every<F>(name: &'static str, period: Duration, store: &Store, job: impl Fn() -> F + Send + 'static)

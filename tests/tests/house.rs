@@ -174,7 +174,7 @@ fn secrets_are_not_printed_by_accident() {
     for (path, name) in [
         ("domain/master_key.rs", "MasterKey"),
         ("domain/signing_secret.rs", "SigningSecret"),
-        ("domain/api_key.rs", "ApiKeyText"),
+        ("domain/api_key.rs", "SecretText"),
     ] {
         let (_, code) = sources().into_iter().find(|(source, _)| source == path).unwrap();
         let (before, _) = code.split_once(&format!("pub struct {name}")).unwrap();

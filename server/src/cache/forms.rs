@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::DatedRates;
+use super::{DatedRates, KnownAdvertiser};
 use crate::{
     db::{
         rows::{
@@ -24,6 +24,7 @@ use crate::{
         ids::*,
         overrides::Override,
         setup::{DeepLinks, Status},
+        signing::{KeyKind, SigningMode, StaticToken},
         targeting::Targeting,
         time::Timestamp,
         visitor::IpStorage,
@@ -37,7 +38,7 @@ pub(super) struct Known {
     pub(super) keys: Vec<Key>,
     pub(super) rules: Vec<(PartnerId, AdvertiserId, Rules)>,
     pub(super) rates: Vec<(PartnerId, (Currency, Currency), DatedRates)>,
-    pub(super) advertisers: Vec<(PartnerId, Reference<AdvertiserId>, AdvertiserId)>,
+    pub(super) advertisers: Vec<(PartnerId, Reference<AdvertiserId>, KnownAdvertiser)>,
     pub(super) publishers: Vec<(PartnerId, Reference<PublisherId>, PublisherId)>,
     pub(super) creatives: Vec<(PartnerId, Reference<CreativeId>, (CreativeId, AdvertiserId))>,
     pub(super) some_advertisers: Vec<(PartnerId, Vec<AdvertiserId>)>,
@@ -138,6 +139,8 @@ struct AdvertiserForm {
     fallback_url: Option<String>,
     created_at: Timestamp,
     updated_at: Timestamp,
+    signing: SigningMode,
+    static_token: StaticToken,
     currency: Option<Currency>,
     publisher_ids: Option<Json<Vec<PublisherId>>>,
     blocked_publisher_ids: Json<Vec<PublisherId>>,
@@ -154,6 +157,12 @@ struct SigningKeyForm {
     advertiser_ids: Json<Vec<AdvertiserId>>,
     created_at: Timestamp,
     revoked_at: Option<Timestamp>,
+    kind: KeyKind,
+    token_hash: Option<Vec<u8>>,
+    test: bool,
+    allowed_ips: Json<Vec<String>>,
+    expires_at: Option<Timestamp>,
+    last_used_at: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]

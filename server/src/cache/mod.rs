@@ -3,18 +3,27 @@
 //! PostgreSQL tells for those of others, and after a short life in any case.
 
 mod forms;
+mod known_key;
+mod proof;
 mod set_up;
 mod shelf;
 mod snapshot;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+pub use known_key::{KeyUses, KnownKey};
+use serde::{Deserialize, Serialize};
 use shelf::Shelf;
 pub use snapshot::Snapshot;
 
 use crate::{
     clock::Clock,
-    db::{Store, db_read, gate::Role, rows::accounts::SigningKey, rows::setup::Route, scope::PartnerScope},
+    db::{
+        Store, db_read,
+        gate::Role,
+        rows::setup::{Advertiser, Route},
+        scope::PartnerScope,
+    },
     domain::{
         advertiser_rules::AdvertiserRules,
         click_id::ClickIdKey,
@@ -25,7 +34,7 @@ use crate::{
         rate::{self, Rate},
         redirect::Pages,
         setup::Status,
-        signature::SigningSecret,
+        signing::{SigningMode, StaticToken},
         time::Timestamp,
     },
     error::{Error, Result},
@@ -54,16 +63,15 @@ impl KnownRoute {
     }
 }
 
-/// A signing key, ready to check signatures.
-pub struct KnownKey {
-    /// Whose key it is.
-    pub scope: PartnerScope,
-    /// The row.
-    pub row: SigningKey,
-    /// Its secret; none if it cannot be opened.
-    pub secret: Option<SigningSecret>,
-    /// The key of the partner's click ids.
-    pub click_ids: ClickIdKey,
+/// An advertiser, as far as postbacks need it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct KnownAdvertiser {
+    /// Its id.
+    pub id: AdvertiserId,
+    /// Whether its signatures are enforced.
+    pub signing: SigningMode,
+    /// Whether it takes static tokens.
+    pub static_token: StaticToken,
 }
 
 /// The rates of a pair, in the order of their days.
@@ -82,7 +90,7 @@ struct Shelves {
     keys: Shelf<KeyId, KnownKey>,
     rules: Shelf<(PartnerId, AdvertiserId), AdvertiserRules>,
     rates: Shelf<(PartnerId, (Currency, Currency)), DatedRates>,
-    advertisers: Named<AdvertiserId>,
+    advertisers: Shelf<(PartnerId, Reference<AdvertiserId>), KnownAdvertiser>,
     publishers: Named<PublisherId>,
     creatives: Shelf<(PartnerId, Reference<CreativeId>), (CreativeId, AdvertiserId)>,
     /// At most two of a partner's advertisers: enough to know whether there is only one.
@@ -132,15 +140,11 @@ impl Cache {
     pub async fn signing_key(&self, id: KeyId) -> Result<Option<Arc<KnownKey>>> {
         self.look_up(&self.0.keys, id, async {
             let found = db_read!(&self.0.store, |queries, conn| queries::signing_keys::find_any(conn, id))?;
-            Ok(found.map(|(scope, row)| (scope.id(), self.known_key(scope, row))))
+            let known =
+                |(scope, row): (PartnerScope, _)| (scope.id(), KnownKey::new(scope, row, &self.0.master_key));
+            Ok(found.map(known))
         })
         .await
-    }
-
-    fn known_key(&self, scope: PartnerScope, row: SigningKey) -> KnownKey {
-        let secret = SigningSecret::open(&self.0.master_key, scope.id(), row.id, &row.secret_sealed);
-        let click_ids = ClickIdKey::derive(&self.0.master_key, scope.id());
-        KnownKey { scope, row, secret, click_ids }
     }
 
     /// The publisher of a partner that a name means, if it is in use.
@@ -177,13 +181,16 @@ impl Cache {
         &self,
         scope: PartnerScope,
         name: Reference<AdvertiserId>,
-    ) -> Result<Option<AdvertiserId>> {
+    ) -> Result<Option<KnownAdvertiser>> {
         let found = self.look_up(&self.0.advertisers, (scope.id(), name.clone()), async move {
             let found =
                 db_read!(&self.0.store, |queries, conn| queries::advertisers::find(conn, &scope, &name))?;
-            Ok(found.map(|row| (scope.id(), row.id)))
+            Ok(found.map(|row| {
+                let Advertiser { id, signing, static_token, .. } = row;
+                (scope.id(), KnownAdvertiser { id, signing, static_token })
+            }))
         });
-        Ok(found.await?.map(|id| *id))
+        Ok(found.await?.map(|known| *known))
     }
 
     async fn some_advertisers(&self, scope: PartnerScope) -> Result<Arc<Vec<AdvertiserId>>> {

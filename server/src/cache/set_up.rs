@@ -82,7 +82,7 @@ impl Cache {
         named: Option<&Reference<AdvertiserId>>,
     ) -> Result<Result<AdvertiserId, Refusal>> {
         if let Some(name) = named {
-            let found = self.advertiser(scope, name.clone()).await?;
+            let found = self.advertiser(scope, name.clone()).await?.map(|known| known.id);
             return Ok(found.filter(|id| powers.covers(*id)).ok_or_else(|| unknown(name)));
         }
         let some = match powers.advertisers.as_slice() {

@@ -14,7 +14,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use tokio::time::Instant;
 
 use super::{
-    Cache, KnownRoute,
+    Cache, KnownKey, KnownRoute,
     forms::{Key, Known, NamedRoute, Rules, owner},
 };
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Names the form; another one gets another name.
-const CONTEXT: &[u8] = b"known set-up/1";
+const CONTEXT: &[u8] = b"known set-up/2";
 /// How often it is written, if it has changed.
 const EVERY: Duration = Duration::from_secs(10);
 /// The most of a processor that it takes where very much is known: one part in so many.
@@ -123,7 +123,7 @@ impl Cache {
                 .rules
                 .each(|(partner, advertiser), rules| (*partner, *advertiser, Rules(rules.clone()))),
             rates: shelves.rates.each(|(partner, pair), dated| (*partner, *pair, dated.clone())),
-            advertisers: shelves.advertisers.each(|(partner, name), id| (*partner, name.clone(), *id)),
+            advertisers: shelves.advertisers.each(|(partner, name), known| (*partner, name.clone(), *known)),
             publishers: shelves.publishers.each(|(partner, name), id| (*partner, name.clone(), *id)),
             creatives: shelves.creatives.each(|(partner, name), found| (*partner, name.clone(), *found)),
             some_advertisers: shelves.some_advertisers.each(|partner, ids| (*partner, ids.clone())),
@@ -142,7 +142,7 @@ impl Cache {
         }));
         shelves.keys.restore(known.keys.into_iter().map(|Key(row)| {
             let scope = owner::of(row.partner_id);
-            (row.id, scope.id(), self.known_key(scope, row))
+            (row.id, scope.id(), KnownKey::new(scope, row, &shelves.master_key))
         }));
         shelves.rules.restore(
             known

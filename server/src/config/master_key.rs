@@ -12,10 +12,13 @@ use crate::{clock, domain::master_key::MasterKey};
 
 const NAME: &str = "TALLYBACK_MASTER_KEY_FILE (--master-key-file)";
 
-/// Reads a key's text.
+/// Reads a key's text: base64, or several versions in lines.
 pub(super) fn parse(name: &str, text: &str) -> Result<MasterKey, ConfigError> {
-    MasterKey::parse(text.trim()).ok_or_else(|| {
-        ConfigError::new(name, "is not the base64 of 32 bytes; make one with `openssl rand -base64 32`")
+    MasterKey::parse_versions(text).map_err(|problem| {
+        ConfigError::new(
+            name,
+            format!("is not the base64 of 32 bytes, nor a line of it for each version: {problem}; make one with `openssl rand -base64 32`"),
+        )
     })
 }
 

@@ -68,6 +68,9 @@ macro_rules! bulk_tables {
                 http_status: Integer = i32,
                 request: JsonDoc = Json<Map<String, Value>>,
                 answer: JsonDoc = Json<Map<String, Value>>,
+                batch_index: Nullable<Integer> = Option<i32>,
+                test: Bool = bool,
+                not_enforced: Nullable<Text> = Option<String>,
                 about: Text = About,
             ]
         );

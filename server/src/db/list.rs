@@ -19,6 +19,8 @@ pub struct Listing {
     pub status: Option<Status>,
     /// Only conversions with this status.
     pub conversion_status: Option<ConversionStatus>,
+    /// Only what test keys signed, or only what the others did.
+    pub test: bool,
     /// Only this code of the log.
     pub code: Option<String>,
     /// Only this order.

@@ -83,6 +83,10 @@ pub struct Received {
     pub powers: KeyPowers,
     /// The signed message's id.
     pub message_id: Option<String>,
+    /// Its place in the batch it came in, from 0.
+    pub batch_index: Option<i32>,
+    /// Whether a test key signed it.
+    pub is_test: bool,
     /// What came, for the log: without secrets and personal data.
     pub request: Map<String, Value>,
     /// What its click id reads as; none when it has none.
@@ -197,6 +201,8 @@ pub struct ReceivedAdjustment {
     pub received_at: Timestamp,
     /// The key it names.
     pub key_id: KeyId,
+    /// Whether that is a test key.
+    pub is_test: bool,
     /// The signed message's id.
     pub message_id: String,
     /// What came, for the log: without secrets and personal data.

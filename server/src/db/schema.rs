@@ -89,6 +89,12 @@ table! {
         advertiser_ids -> JsonDoc,
         created_at -> Utc,
         revoked_at -> Nullable<Utc>,
+        kind -> Text,
+        token_hash -> Nullable<Binary>,
+        test -> Bool,
+        allowed_ips -> JsonDoc,
+        expires_at -> Nullable<Utc>,
+        last_used_at -> Nullable<Utc>,
     }
 }
 
@@ -110,6 +116,8 @@ table! {
         currency -> Nullable<Text>,
         publisher_ids -> Nullable<JsonDoc>,
         blocked_publisher_ids -> JsonDoc,
+        signing -> Text,
+        static_token -> Text,
     }
 }
 
@@ -324,6 +332,9 @@ table! {
         http_status -> Integer,
         request -> JsonDoc,
         answer -> JsonDoc,
+        batch_index -> Nullable<Integer>,
+        test -> Bool,
+        not_enforced -> Nullable<Text>,
         about -> Text,
     }
 }
@@ -517,6 +528,21 @@ table! {
     use diesel::sql_types::*;
     use crate::db::sql_types::*;
 
+    audit_events (partner_id, id) {
+        partner_id -> Uid,
+        id -> Uid,
+        actor -> Uid,
+        action -> Text,
+        subject -> Text,
+        details -> JsonDoc,
+        created_at -> Utc,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::*;
+
     outbox (partner_id, id) {
         partner_id -> Uid,
         id -> Uid,
@@ -554,5 +580,6 @@ allow_tables_to_appear_in_same_query!(
     reruns,
     total_deltas,
     hourly_totals,
+    audit_events,
     outbox,
 );

@@ -17,6 +17,7 @@ use diesel::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::domain::{
+    audit::AuditAction,
     click_id::ClickId,
     consent::Consent,
     conversion::{Actor, AdjustmentKind, ConversionStatus, MatchMode, Reason},
@@ -28,6 +29,7 @@ use crate::domain::{
     postback::{About, Form},
     rate::Rate,
     setup::{DeepLinks, Status},
+    signing::{KeyKind, SigningMode, StaticToken},
     time::Timestamp,
     visitor::{ClickClass, IpStorage},
 };
@@ -127,6 +129,7 @@ uid_columns!(
     PostbackId,
     ConversionId,
     AdjustmentId,
+    AuditEventId,
     RowId,
     ClickId,
 );
@@ -167,6 +170,10 @@ text_columns!(
     Actor,
     Currency,
     Country,
+    KeyKind,
+    SigningMode,
+    StaticToken,
+    AuditAction,
 );
 
 column!(Utc; Timestamp);

@@ -1,45 +1,63 @@
-//! API keys of the management interface: their text, its checksum and the hash that is stored.
-//! Who a key belongs to and what it may do is not known here.
+//! Secrets that are sent as they are: API keys of the management interface, and static tokens of postbacks. Their text,
+//! its checksum and the hash that is stored. Who one belongs to and what it may do is not known here.
 
 use std::fmt;
 
 use aws_lc_rs::{constant_time, digest};
 
 use super::base32;
-use super::ids::{ApiKeyId, Id as _};
+use super::ids::{ApiKeyId, Id, KeyId};
 
-const PREFIX: &str = "tbk_";
 const ID_LENGTH: usize = 26;
 const SECRET_LENGTH: usize = 52;
 const CHECKSUM_LENGTH: usize = 4;
 
-/// An API key as its owner holds it: `tbk_`, the key's id, 32 secret bytes, a checksum; 86 characters.
+/// An API key as its owner holds it.
+pub type ApiKeyText = SecretText<ApiKeyId>;
+/// A static token of postbacks as its owner holds it.
+pub type TokenText = SecretText<KeyId>;
+
+/// An id of which there are secrets.
+pub trait NamesSecret: Id {
+    /// What their text starts with. It lets secret scanners find a leaked one.
+    const START: &'static str;
+}
+
+impl NamesSecret for ApiKeyId {
+    const START: &'static str = "tbk_";
+}
+
+impl NamesSecret for KeyId {
+    const START: &'static str = "tbt_";
+}
+
+/// A secret as its owner holds it: four characters for its kind, its id, 32 secret bytes, a checksum; 86 characters.
 ///
-/// The prefix lets secret scanners find a leaked key; the checksum catches a typo without a look-up.
+/// The checksum catches a typo without a look-up.
 #[derive(Clone)]
-pub struct ApiKeyText {
-    id: ApiKeyId,
+pub struct SecretText<I> {
+    id: I,
     text: String,
 }
 
-impl ApiKeyText {
-    /// Makes the text of a new key from 32 random bytes.
-    pub fn new(id: ApiKeyId, random: [u8; 32]) -> Self {
-        let mut text = format!("{PREFIX}{}{}", base32::encode(id.bytes()), base32::encode(&random));
+impl<I: NamesSecret> SecretText<I> {
+    /// Makes the text of a new one from 32 random bytes.
+    pub fn new(id: I, random: [u8; 32]) -> Self {
+        let mut text = format!("{}{}{}", I::START, base32::encode(id.bytes()), base32::encode(&random));
         text.push_str(&checksum(&text));
         Self { id, text }
     }
 
-    /// Reads a key and verifies its checksum; the one text that [`ApiKeyText::new`] writes, in lower case.
+    /// Reads one and verifies its checksum; the one text that [`SecretText::new`] writes, in lower case.
     pub fn parse(text: &str) -> Option<Self> {
-        let (id, rest) = text.strip_prefix(PREFIX)?.split_at_checked(ID_LENGTH)?;
+        let (id, rest) = text.strip_prefix(I::START)?.split_at_checked(ID_LENGTH)?;
         let (secret, _checksum) = rest.split_at_checked(SECRET_LENGTH)?;
-        let key = Self::new(ApiKeyId::from_bytes(base32::decode(id)?), base32::decode(secret)?);
+        let key = Self::new(I::from_bytes(base32::decode(id)?), base32::decode(secret)?);
         (key.text == text).then_some(key)
     }
 
     /// Returns the id by which the stored hash is found.
-    pub fn id(&self) -> ApiKeyId {
+    pub fn id(&self) -> I {
         self.id
     }
 
@@ -74,9 +92,9 @@ fn sha256(text: &str) -> [u8; 32] {
     hash
 }
 
-impl fmt::Debug for ApiKeyText {
+impl<I: NamesSecret> fmt::Debug for SecretText<I> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "ApiKeyText({}, redacted)", self.id)
+        write!(formatter, "{}{}(redacted)", I::START, base32::encode(self.id.bytes()))
     }
 }
 

@@ -19,6 +19,7 @@ use super::{
 pub use super::{
     facts::{
         ClickFacts, Credit, CreditedClick, CustomerFacts, Facts, KeyPowers, Lead, NamedPublisher, Previous,
+        Proof,
     },
     matching::mode,
 };
@@ -87,6 +88,7 @@ fn check_goal(report: &Report, goal: &GoalRules, facts: &Facts) -> Result<(), Re
         ));
     }
     check_mode(report, goal)?;
+    check_proof(report, facts)?;
     let counts_per_order = goal.counting == Counting::PerOrder;
     if report.order_id.is_none() && (counts_per_order || report.click_id.is_none()) {
         return Err(order_id_required(goal, counts_per_order));
@@ -121,6 +123,15 @@ fn check_mode(report: &Report, goal: &GoalRules) -> Result<(), Refusal> {
         .hint(format!("Send {allowed}, or have the partner add `{mode}` to the goal's `modes`."))
         .fact("mode", mode.as_str())
         .fact("modes", modes))
+}
+
+/// Where nothing but a publisher is named, only a signature says that there was a sale.
+fn check_proof(report: &Report, facts: &Facts) -> Result<(), Refusal> {
+    if matching::mode(report) == MatchMode::Partner && facts.key.proof != Proof::Signature {
+        let detail = "A report that is matched by `publisher_id` alone has to be signed.";
+        return Err(Refusal::new(Code::SignatureMissing, detail));
+    }
+    Ok(())
 }
 
 /// The parameter that asks for a way to match.

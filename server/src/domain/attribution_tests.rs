@@ -338,7 +338,7 @@ fn a_click_id_of_the_wrong_shape_is_malformed() {
 
 #[test]
 fn a_click_that_the_key_does_not_cover_looks_like_an_invented_one() {
-    let key = KeyPowers { advertisers: vec![shop()], may_decide_status: false };
+    let key = KeyPowers { advertisers: vec![shop()], ..KeyPowers::default() };
     let theirs = click_of(clicked_at(CLICKED), other_shop(), Some(ClickClass::Human));
     let not_covered = refuse(&sale(), &Facts { key, ..facts_of_click(theirs) });
     assert_eq!(not_covered.code, Code::ClickNotFound);
@@ -349,7 +349,7 @@ fn a_click_that_the_key_does_not_cover_looks_like_an_invented_one() {
 fn a_covered_click_of_another_advertiser_is_a_mismatch() {
     let theirs = click_of(clicked_at(CLICKED), other_shop(), Some(ClickClass::Human));
     for advertisers in [vec![], vec![shop(), other_shop()]] {
-        let key = KeyPowers { advertisers, may_decide_status: false };
+        let key = KeyPowers { advertisers, ..KeyPowers::default() };
         let refusal = refuse(&sale(), &Facts { key, ..facts_of_click(theirs.clone()) });
         assert_eq!(refusal.code, Code::AdvertiserMismatch);
         assert_eq!(refusal.facts["click_advertiser_id"], json!(other_shop()));

@@ -6,7 +6,7 @@ use super::{
     attribution,
     code::Code,
     conversion::{ConversionStatus, MatchMode},
-    facts::{CreditedClick, Facts, KeyPowers, NamedPublisher},
+    facts::{CreditedClick, Facts, KeyPowers, NamedPublisher, Proof},
     flags::{self as flag, contradictions},
     goal::{DefaultStatus, GoalRules, HoldEnd},
     goal_caps::Cap,
@@ -143,6 +143,7 @@ fn flags(
         (!report.unknown.is_empty()).then_some(flag::UNKNOWN_PARAMETER),
         refused_wish.then_some(flag::STATUS_NOT_PERMITTED),
         is_too_fast(report, goal, source).then_some(flag::TOO_FAST),
+        matches!(facts.key.proof, Proof::NotEnforced(_)).then_some(flag::SIGNATURE_NOT_ENFORCED),
     ];
     let remarks = remarks.into_iter().flatten().chain(contradictions(report, facts, source));
     doubts.into_iter().chain(remarks).map(str::to_owned).collect()
@@ -170,6 +171,7 @@ fn doubts(report: &Report, facts: &Facts, goal: &GoalRules, source: Source<'_>) 
         click_of(source).and_then(doubt_of_click),
         is_blocked.then_some(flag::PUBLISHER_BLOCKED),
         has_come_enough.then_some(flag::OVER_MAX_REBILLS),
+        (facts.key.proof == Proof::WeakToken).then_some(flag::WEAK_TOKEN),
     ]
     .into_iter()
     .flatten()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     advertiser_rules::AdvertiserRules,
     click_id::{ClickId, Touch},
+    code::Code,
     conversion::ConversionStatus,
     country::Country,
     currency::Currency,
@@ -23,6 +24,22 @@ pub struct KeyPowers {
     pub advertisers: Vec<AdvertiserId>,
     /// Whether it may decide a status on its own.
     pub may_decide_status: bool,
+    /// How the report proved that it is the key's owner's.
+    pub proof: Proof,
+}
+
+/// How a report proved where it comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Proof {
+    /// By a signature.
+    #[default]
+    Signature,
+    /// By a token that works from some addresses alone.
+    Token,
+    /// By a token, wherever it came from.
+    WeakToken,
+    /// Not at all: the advertiser only observes. Enforcing would have answered this.
+    NotEnforced(Code),
 }
 
 impl KeyPowers {

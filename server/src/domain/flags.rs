@@ -30,6 +30,10 @@ pub const OVER_CAP: &str = "over_cap";
 pub const UNKNOWN_PARAMETER: &str = "unknown_parameter";
 /// `status=approved` came with a key that may not decide it.
 pub const STATUS_NOT_PERMITTED: &str = "status_not_permitted";
+/// It came with a static token that works from everywhere.
+pub const WEAK_TOKEN: &str = "weak_token";
+/// Its signature does not hold, and the advertiser only observes.
+pub const SIGNATURE_NOT_ENFORCED: &str = "signature_not_enforced";
 /// The event came sooner after the click than the goal takes for possible.
 pub const TOO_FAST: &str = "too_fast";
 /// The report names another publisher than the click's.

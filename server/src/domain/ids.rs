@@ -109,6 +109,7 @@ ids! {
     PostbackId "pbk_" "a postback id",
     ConversionId "cnv_" "a conversion id",
     AdjustmentId "adj_" "an adjustment id",
+    AuditEventId "aud_" "an audit event id",
     RowId "row_" "an internal row id",
 }
 

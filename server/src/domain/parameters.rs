@@ -49,8 +49,8 @@ pub const PARAMETERS: &[Parameter] = &[
     parameter("format", &[]),
 ];
 
-/// Parameters that carry the signature of a query; they say nothing about the conversion.
-const CREDENTIALS: [&str; 3] = ["key_id", "ts", "sig"];
+/// Parameters that say who sent a query or a form; they say nothing about the conversion, and are never kept.
+const CREDENTIALS: [&str; 4] = ["key_id", "ts", "sig", "token"];
 
 /// The parameters of one postback under their canonical names, each at most once, none empty.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -77,6 +77,7 @@ impl Parameters {
 
     /// Reads a JSON object. A key that stands twice is an error, never "the last one wins".
     pub fn from_json(body: &[u8]) -> Result<Self, Refusal> {
+        check_encoding(body)?;
         let Pairs(pairs) = serde_json::from_slice(body).map_err(|error| {
             Refusal::new(Code::Malformed, format!("The body is not a JSON object: {error}."))
         })?;
@@ -127,6 +128,11 @@ impl Parameters {
     }
 }
 
+/// The first value under a name, as it travels: for what is written the same when it is percent-encoded.
+pub fn raw_value<'a>(urlencoded: &'a str, name: &str) -> Option<&'a str> {
+    urlencoded.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+}
+
 fn decode(text: &str) -> Option<String> {
     let spaced = text.replace('+', " ");
     percent_decode_str(&spaced).decode_utf8().ok().map(|text| text.into_owned())
@@ -142,6 +148,16 @@ fn canonical(name: &str) -> Option<&'static str> {
 /// A parameter that is present but empty counts as absent.
 fn is_absent(value: &Value) -> bool {
     value.is_null() || value.as_str() == Some("")
+}
+
+/// Names the encodings that are mistaken for UTF-8.
+fn check_encoding(body: &[u8]) -> Result<(), Refusal> {
+    let problem = match body {
+        [0xef, 0xbb, 0xbf, ..] => "begins with a byte order mark; send UTF-8 without one",
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, b'{', ..] | [b'{', 0, ..] => "is in UTF-16; send UTF-8",
+        _ => return Ok(()),
+    };
+    Err(Refusal::new(Code::Malformed, format!("The body {problem}.")))
 }
 
 /// The members of a JSON object in their order, repeated ones included.

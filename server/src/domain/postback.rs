@@ -98,7 +98,7 @@ impl Report {
         }
         faults.note(check_present(parameters));
         let report = Self {
-            advertiser: faults.value(reference(parameters, "advertiser")),
+            advertiser: faults.value(advertiser(parameters)),
             goal: parameters.text("goal").unwrap_or_default().to_owned(),
             click_id: owned(parameters, "click_id"),
             customer_id: owned(parameters, "customer_id"),
@@ -329,6 +329,11 @@ pub(super) fn reference<I: Id>(parameters: &Parameters, name: &str) -> Result<Op
         .map_err(|detail| refuse(Code::Malformed, name, detail))
 }
 
+/// The advertiser that a report names.
+pub fn advertiser(parameters: &Parameters) -> Result<Option<Reference<AdvertiserId>>, Refusal> {
+    reference(parameters, "advertiser")
+}
+
 pub(super) fn amount(parameters: &Parameters) -> Result<Option<Micros>, Refusal> {
     let parsed = parameters.text("amount").map(money::parse_decimal).transpose();
     parsed.map_err(|error| refuse(Code::AmountInvalid, "amount", error.to_string()))
@@ -403,7 +408,8 @@ fn extras(parameters: &Parameters) -> Map<String, Value> {
     STORED.iter().filter_map(|name| Some(((*name).to_owned(), parameters.get(name)?.clone()))).collect()
 }
 
-pub(super) fn intent(parameters: &Parameters) -> Result<Intent, Refusal> {
+/// Whether the report is to be counted, as its parameters say.
+pub fn intent(parameters: &Parameters) -> Result<Intent, Refusal> {
     match parameters.get("validate_only") {
         None | Some(Value::Bool(false)) => Ok(Intent::Count),
         Some(Value::Bool(true)) => Ok(Intent::Validate),

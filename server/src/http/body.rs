@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin, time::Duration};
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
-    http::header::CONTENT_TYPE,
+    http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue},
     web::{Bytes, Data},
 };
 use futures_util::StreamExt;
@@ -99,8 +99,13 @@ fn plain(message: &str) -> String {
     }
 }
 
-/// Refuses a body of another type.
+/// Refuses a body of another type, and one that would have to be unpacked.
 pub fn require_type(request: &HttpRequest, wanted: &str) -> Result<(), Refusal> {
+    let is_packed = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if request.headers().get_all(CONTENT_ENCODING).any(is_packed) {
+        let detail = "Bodies are taken as they are: send it without `Content-Encoding`.";
+        return Err(Refusal::new(Code::UnsupportedMediaType, detail));
+    }
     let header =
         request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let sent = header.split(';').next().unwrap_or_default().trim();
@@ -136,7 +141,8 @@ async fn read_whole(largest: usize, payload: &mut Payload) -> Result<Bytes, Refu
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Refusal::new(Code::Malformed, "The body did not arrive whole."))?;
         if body.len() + chunk.len() > largest {
-            return Err(Refusal::of(Code::PayloadTooLarge));
+            let detail = format!("The body is larger than {} KiB.", largest / 1024);
+            return Err(Refusal::new(Code::PayloadTooLarge, detail));
         }
         body.extend_from_slice(&chunk);
     }

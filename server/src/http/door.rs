@@ -199,7 +199,9 @@ fn purpose(method: &Method, path: &str) -> Purpose {
         "/livez" | "/readyz" => Purpose::Health,
         "/openapi.json" | "/docs" => Purpose::Docs,
         "/v1/postback" => Purpose::Postback,
-        "/v1/conversions" | "/v1/adjustments" | "/v1/adjustments/batch" if method == Method::POST => {
+        "/v1/conversions" | "/v1/conversions/batch" | "/v1/adjustments" | "/v1/adjustments/batch"
+            if method == Method::POST =>
+        {
             Purpose::Postback
         }
         "/v1/clicks" | "/v1/impressions" if method == Method::POST => Purpose::Click,

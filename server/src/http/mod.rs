@@ -27,12 +27,12 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use ipnet::IpNet;
 
-pub use track::counters::Counters;
+pub use track::{batch::Batches, counters::Counters};
 
 use door::Door;
 
 use crate::{
-    cache::Cache,
+    cache::{Cache, KeyUses},
     clock::Clock,
     db::{Store, spool::Spool},
     domain::master_key::MasterKey,
@@ -54,6 +54,10 @@ pub struct State {
     pub metrics: Arc<Metrics>,
     /// What is known of the partners' set-up.
     pub cache: Cache,
+    /// When keys were last used.
+    pub key_uses: KeyUses,
+    /// How many batches are under way.
+    pub batches: Arc<Batches>,
     /// The writers of clicks and postbacks.
     pub ingest: Ingest,
     /// Where clicks and postbacks wait while the database is away.

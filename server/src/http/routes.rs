@@ -5,14 +5,15 @@ use utoipa_actix_web::{scope, service_config::ServiceConfig};
 
 use super::{
     api::{
-        adjustments::*, advertisers::*, bulk_decisions::*, campaigns::*, clicks::*, conversions::*,
-        creatives::*, currency_rates::*, goals::*, impressions::*, links::*, partner::*, postbacks::*,
-        publishers::*, reports::*, signing_keys::*,
+        adjustments::*, advertiser_signing::*, advertisers::*, audit_events::*, bulk_decisions::*,
+        campaigns::*, clicks::*, conversions::*, creatives::*, currency_rates::*, goals::*, impressions::*,
+        links::*, partner::*, postbacks::*, publishers::*, reports::*, signing_keys::*,
     },
     docs,
     health::{check_live, check_ready},
     track::{
         adjustments::report_adjustment,
+        batch::report_conversions,
         clicks::{follow_link, probe_link},
         impressions::show_pixel,
         postbacks::{get_postback_url, post_postback_form, report_conversion},
@@ -28,6 +29,7 @@ pub fn documented(config: &mut ServiceConfig<'_>) {
             .service(post_postback_form)
             .service(report_conversion)
             .service(report_adjustment)
+            .service(report_conversions)
             .configure(set_up)
             .configure(records),
     );
@@ -73,7 +75,12 @@ fn set_up(config: &mut ServiceConfig<'_>) {
         .service(import_currency_rates)
         .service(create_signing_key)
         .service(list_signing_keys)
-        .service(revoke_signing_key);
+        .service(get_signing_key)
+        .service(update_signing_key)
+        .service(rotate_signing_key)
+        .service(revoke_signing_key)
+        .service(get_advertiser_signing)
+        .service(list_audit_events);
 }
 
 /// What happened.

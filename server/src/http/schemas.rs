@@ -13,6 +13,7 @@ use utoipa::{
 };
 
 use crate::domain::{
+    audit::AuditAction,
     click_id::ClickId,
     code::Code,
     consent::Consent,
@@ -24,6 +25,7 @@ use crate::domain::{
     report::Dimension,
     scopes::Scope,
     setup::{DeepLinks, Status},
+    signing::{KeyKind, SigningMode, StaticToken},
     targeting::{DeviceType, OperatingSystem},
     time::Timestamp,
     visitor::{ClickClass, IpStorage},
@@ -83,6 +85,7 @@ schemas! {
     PostbackId => id::<PostbackId>(),
     ConversionId => id::<ConversionId>(),
     AdjustmentId => id::<AdjustmentId>(),
+    AuditEventId => id::<AuditEventId>(),
     ClickId => text(
         "The id of one click, as the landing page got it, or of one impression: 35 characters, read in either case. The \
          first one is 1 for a click and 2 for an impression.",
@@ -161,6 +164,19 @@ schemas! {
          be given, and opens nothing yet.",
         Scope::ALL,
     ),
+    KeyKind => words(
+        "How a key proves that a postback is its owner's: it signs (`signature`), or it is sent as it is (`token`).",
+        KeyKind::ALL,
+    ),
+    SigningMode => words(
+        "What becomes of a postback whose signature is missing, wrong or out of its time. `enforce`: it is refused. \
+         `observe`: it is taken, with the flag `signature_not_enforced`, and the log says what enforcing would have \
+         answered; for the time in which senders learn to sign, because whoever knows a key's id can then report. \
+         Adjustments are always enforced.",
+        SigningMode::ALL,
+    ),
+    StaticToken => words("Whether postbacks may come with a static token.", StaticToken::ALL),
+    AuditAction => words("What was done.", AuditAction::ALL),
     Dimension => words("What a report is grouped by.", Dimension::ALL),
     Problem => problem(),
     PostbackAnswer => postback_answer(),
@@ -242,12 +258,16 @@ fn postback_answer() -> ObjectBuilder {
         .property("hold_until", or_null(reference::<Timestamp>(), "When the hold ends."))
         .property("retry", retry())
         .property("hint", nullable_text("What to do, if there is anything to do."))
-        .property("flags", list(
+        .property(
+            "flags",
+            list(
                 text("A word."),
                 "Why the conversion waits for a decision: `goal_needs_approval`, `requested_pending`, \
-                 `campaign_paused`, `bot_click`, `prefetch_click`, `invalid_click`, `click_row_missing`. What else is \
-                 noteworthy: `unknown_parameter`, `status_not_permitted`. New words may be added.",
-            ))
+                 `campaign_paused`, `bot_click`, `prefetch_click`, `invalid_click`, `click_row_missing`, \
+                 `weak_token`. What else is noteworthy: `unknown_parameter`, `status_not_permitted`, \
+                 `signature_not_enforced`. New words may be added.",
+            ),
+        )
         .property("type", text("Of a refusal: where the code is explained.").format(uri_reference()))
         .property("title", text("Of a refusal: what the code means."))
         .property("detail", text("Of a refusal: what is wrong with this request."))

@@ -151,12 +151,18 @@ impl Ingest {
     /// there, one that may count waits too: behind its click, and behind those that came before it. So does one whose
     /// set-up could not be looked up.
     pub async fn record_postback(&self, received: Received, set_up: Result<SetUp>) -> Result<Answer> {
+        self.hand_over(received, set_up)?.answer().await
+    }
+
+    /// Queues a postback, to be recorded like [`Ingest::record_postback`]. Those that are queued before any of them is
+    /// waited for are committed together.
+    pub fn hand_over(&self, received: Received, set_up: Result<SetUp>) -> Result<Pending> {
         match set_up {
             Ok(set_up) if !received.may_count() || self.aside.spool.is_empty() => {
-                submit(&self.postbacks, Incoming { received, set_up }).await
+                enqueue(&self.postbacks, Incoming { received, set_up }).map(Pending::Usual)
             }
-            Ok(set_up) => submit(&self.late, (received, Some(set_up))).await?,
-            Err(Error::Unavailable(_)) => submit(&self.late, (received, None)).await?,
+            Ok(set_up) => enqueue(&self.late, (received, Some(set_up))).map(Pending::Late),
+            Err(Error::Unavailable(_)) => enqueue(&self.late, (received, None)).map(Pending::Late),
             Err(error) => Err(error),
         }
     }
@@ -172,10 +178,36 @@ impl Ingest {
     }
 }
 
+/// A postback that is queued.
+pub enum Pending {
+    /// For the writers of postbacks.
+    Usual(oneshot::Receiver<Result<Answer>>),
+    /// For the writer of those that were to wait.
+    Late(oneshot::Receiver<Result<Result<Answer>>>),
+}
+
+impl Pending {
+    /// Its answer, when it is committed or safe in the spool.
+    pub async fn answer(self) -> Result<Answer> {
+        match self {
+            Self::Usual(reply) => written(reply).await,
+            Self::Late(reply) => written(reply).await?,
+        }
+    }
+}
+
 async fn submit<T, R>(queue: &mpsc::Sender<Queued<T, R>>, item: T) -> Result<R> {
+    written(enqueue(queue, item)?).await
+}
+
+fn enqueue<T, R>(queue: &mpsc::Sender<Queued<T, R>>, item: T) -> Result<oneshot::Receiver<Result<R>>> {
     let (reply, answer) = oneshot::channel();
     queue.try_send((item, reply)).map_err(|_| Error::Unavailable("the queue is full".into()))?;
-    answer.await.map_err(|_| Error::Unavailable("the writer has stopped".into()))?
+    Ok(answer)
+}
+
+async fn written<R>(reply: oneshot::Receiver<Result<R>>) -> Result<R> {
+    reply.await.map_err(|_| Error::Unavailable("the writer has stopped".into()))?
 }
 
 async fn measured_clicks(

@@ -6,6 +6,7 @@ use std::path::Path;
 mod adjustments;
 mod attribution;
 mod away_at_start;
+mod batches;
 mod caps;
 mod click_cases;
 mod click_parameters;

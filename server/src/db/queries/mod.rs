@@ -7,6 +7,7 @@ pub mod adjust;
 pub mod adjustments;
 pub mod advertisers;
 pub mod api_keys;
+pub mod audit_events;
 pub mod campaigns;
 pub mod click_counts;
 pub mod clicks;

@@ -10,7 +10,7 @@ use crate::{
         schema::postbacks,
         scope::PartnerScope,
     },
-    domain::ids::{Id, PostbackId},
+    domain::ids::{AdvertiserId, Id, KeyId, PostbackId},
 };
 
 /// The line with this id.
@@ -21,9 +21,25 @@ pub fn get(conn: &mut Conn, scope: &PartnerScope, id: PostbackId) -> QueryResult
         .first(conn)
 }
 
+/// An advertiser's lines from an id on, counted by what enforcing the signature would have answered, and by key.
+pub fn count_not_enforced(
+    conn: &mut Conn,
+    scope: &PartnerScope,
+    advertiser: AdvertiserId,
+    first: PostbackId,
+) -> QueryResult<Vec<(Option<String>, Option<KeyId>, i64)>> {
+    let own = postbacks::partner_id.eq(scope.id()).and(postbacks::id.ge(first));
+    postbacks::table
+        .filter(own.and(postbacks::advertiser_id.eq(advertiser)).and(postbacks::test.eq(false)))
+        .group_by((postbacks::not_enforced, postbacks::key_id))
+        .select((postbacks::not_enforced, postbacks::key_id, diesel::dsl::count_star()))
+        .load(conn)
+}
+
 /// A page, newest first.
 pub fn list(conn: &mut Conn, scope: &PartnerScope, listing: &Listing) -> QueryResult<Vec<Postback>> {
-    let mut query = postbacks::table.filter(postbacks::partner_id.eq(scope.id())).into_boxed::<Db>();
+    let own = postbacks::partner_id.eq(scope.id()).and(postbacks::test.eq(listing.test));
+    let mut query = postbacks::table.filter(own).into_boxed::<Db>();
     let query = narrow!(
         query,
         &listing.code => postbacks::code,

@@ -87,6 +87,9 @@ fn line(
         http_status: i32::from(answer.code.status()),
         request: Json(without_nul(received.request.clone())),
         answer: Json(without_nul(answer.body())),
+        batch_index: None,
+        test: received.is_test,
+        not_enforced: None,
         about: About::Adjustment,
     }
 }

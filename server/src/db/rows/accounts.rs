@@ -2,11 +2,14 @@
 #![expect(missing_docs, reason = "the migrations and the API reference say what the columns hold")]
 
 use diesel::prelude::*;
+use serde_json::{Map, Value};
 
 use crate::{
     db::{schema, sql_types::Json},
     domain::{
-        ids::{AdvertiserId, ApiKeyId, KeyId, PartnerId},
+        audit::AuditAction,
+        ids::{AdvertiserId, ApiKeyId, AuditEventId, KeyId, PartnerId},
+        signing::KeyKind,
         time::Timestamp,
         visitor::IpStorage,
     },
@@ -42,7 +45,8 @@ pub struct ApiKey {
     pub revoked_at: Option<Timestamp>,
 }
 
-/// A key that signs postbacks. Its secret is sealed under the master key.
+/// A key of postbacks. The secret that it signs with is sealed under the master key; of a token, which is sent as it
+/// is, only the hash is kept.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = schema::signing_keys, treat_none_as_default_value = false)]
 pub struct SigningKey {
@@ -54,4 +58,39 @@ pub struct SigningKey {
     pub advertiser_ids: Json<Vec<AdvertiserId>>,
     pub created_at: Timestamp,
     pub revoked_at: Option<Timestamp>,
+    pub kind: KeyKind,
+    pub token_hash: Option<Vec<u8>>,
+    pub test: bool,
+    pub allowed_ips: Json<Vec<String>>,
+    pub expires_at: Option<Timestamp>,
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl SigningKey {
+    /// Whether it works at this time.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+/// What an update changes; `None` leaves a column as it is.
+#[derive(Clone, Debug, AsChangeset)]
+#[diesel(table_name = schema::signing_keys)]
+pub struct SigningKeyChanges {
+    pub name: Option<String>,
+    pub allowed_ips: Option<Json<Vec<String>>>,
+    pub expires_at: Option<Option<Timestamp>>,
+}
+
+/// That somebody changed something about keys, or about what is asked of them.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = schema::audit_events, treat_none_as_default_value = false)]
+pub struct AuditEvent {
+    pub partner_id: PartnerId,
+    pub id: AuditEventId,
+    pub actor: ApiKeyId,
+    pub action: AuditAction,
+    pub subject: String,
+    pub details: Json<Map<String, Value>>,
+    pub created_at: Timestamp,
 }

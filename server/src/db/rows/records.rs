@@ -126,6 +126,9 @@ pub struct Postback {
     pub http_status: i32,
     pub request: Json<Map<String, Value>>,
     pub answer: Json<Map<String, Value>>,
+    pub batch_index: Option<i32>,
+    pub test: bool,
+    pub not_enforced: Option<String>,
     pub about: About,
 }
 

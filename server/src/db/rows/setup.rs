@@ -16,6 +16,7 @@ use crate::{
         overrides::Override,
         rate::Rate,
         setup::{DeepLinks, Status},
+        signing::{SigningMode, StaticToken},
         targeting::Targeting,
         time::Timestamp,
     },
@@ -38,6 +39,8 @@ pub struct Advertiser {
     pub currency: Option<Currency>,
     pub publisher_ids: Option<Json<Vec<PublisherId>>>,
     pub blocked_publisher_ids: Json<Vec<PublisherId>>,
+    pub signing: SigningMode,
+    pub static_token: StaticToken,
 }
 
 /// What an update changes; `None` leaves a column as it is.
@@ -54,6 +57,8 @@ pub struct AdvertiserChanges {
     pub publisher_ids: Option<Option<Json<Vec<PublisherId>>>>,
     pub blocked_publisher_ids: Option<Json<Vec<PublisherId>>>,
     pub updated_at: Timestamp,
+    pub signing: Option<SigningMode>,
+    pub static_token: Option<StaticToken>,
 }
 
 /// Who sends the traffic.

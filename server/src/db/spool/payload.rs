@@ -17,8 +17,9 @@ use crate::{
         sql_types::Json,
     },
     domain::{
-        attribution::KeyPowers,
+        attribution::{KeyPowers, Proof},
         click_id::{ClickId, ClickIdError, Touch},
+        code::Code,
         conversion::ConversionStatus,
         currency::Currency,
         ids::*,
@@ -108,6 +109,10 @@ struct PostbackForm {
     #[serde(with = "KeyPowersForm")]
     powers: KeyPowers,
     message_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    batch_index: Option<i32>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    is_test: bool,
     request: Map<String, Value>,
     #[serde(default, with = "click_read")]
     click: Option<Result<ClickId, ClickIdError>>,
@@ -131,6 +136,25 @@ fn is_click(touch: &Touch) -> bool {
 struct KeyPowersForm {
     advertisers: Vec<AdvertiserId>,
     may_decide_status: bool,
+    #[serde(default, with = "ProofForm", skip_serializing_if = "is_signature")]
+    proof: Proof,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+fn is_signature(proof: &Proof) -> bool {
+    *proof == Proof::Signature
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Proof", rename_all = "snake_case")]
+enum ProofForm {
+    Signature,
+    Token,
+    WeakToken,
+    NotEnforced(#[serde(with = "code_word")] Code),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -163,7 +187,7 @@ enum IntentForm {
 #[serde(remote = "Refusal")]
 struct RefusalForm {
     #[serde(with = "code_word")]
-    code: crate::domain::code::Code,
+    code: Code,
     detail: String,
     hint: Option<String>,
     errors: Vec<FieldError>,

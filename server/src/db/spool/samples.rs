@@ -7,7 +7,7 @@ use super::{Entry, payload};
 use crate::{
     db::{received::Received, rows::records::Click, sql_types::Json},
     domain::{
-        attribution::KeyPowers,
+        attribution::{KeyPowers, Proof},
         click_id::{ClickId, ClickIdError, LinkNumber, Touch},
         code::Code,
         conversion::ConversionStatus,
@@ -66,8 +66,14 @@ pub(super) fn postback(number: u32) -> Received {
         received_at: NOW,
         form: Form::Json,
         key_id: Some(KeyId::from_bytes([5; 16])),
-        powers: KeyPowers { advertisers: vec![AdvertiserId::from_bytes([6; 16])], may_decide_status: true },
+        powers: KeyPowers {
+            advertisers: vec![AdvertiserId::from_bytes([6; 16])],
+            may_decide_status: true,
+            proof: Proof::Signature,
+        },
         message_id: Some(format!("msg_{number}")),
+        batch_index: None,
+        is_test: false,
         request: Map::from_iter([("goal".to_owned(), json!("sale"))]),
         click: Some(Ok(id)),
         touch: Touch::Click,
@@ -223,7 +229,14 @@ pub(super) fn any_postback() -> impl Strategy<Value = Received> {
     let click = (prop::sample::select(Touch::ALL), click);
     let key = (maybe(), any::<Vec<[u8; 16]>>(), any::<bool>(), any::<Option<String>>());
     let form = prop::sample::select(Form::ALL);
-    (any::<[[u8; 16]; 4]>(), any_time(), form, key, any_object(), click, report).prop_map(
+    let proof = prop::sample::select(vec![
+        Proof::Signature,
+        Proof::Token,
+        Proof::WeakToken,
+        Proof::NotEnforced(Code::SignatureMissing),
+    ]);
+    let beside = (any::<Option<i32>>(), proof);
+    (any::<[[u8; 16]; 4]>(), any_time(), form, key, any_object(), click, report, beside).prop_map(
         |(
             ids,
             received_at,
@@ -232,6 +245,7 @@ pub(super) fn any_postback() -> impl Strategy<Value = Received> {
             request,
             (touch, click),
             report,
+            (batch_index, proof),
         )| {
             let advertisers = advertisers.into_iter().map(AdvertiserId::from_bytes).collect();
             Received {
@@ -242,8 +256,10 @@ pub(super) fn any_postback() -> impl Strategy<Value = Received> {
                 received_at,
                 form,
                 key_id,
-                powers: KeyPowers { advertisers, may_decide_status },
+                powers: KeyPowers { advertisers, may_decide_status, proof },
                 message_id,
+                batch_index,
+                is_test: batch_index.is_some(),
                 request,
                 click,
                 touch,

@@ -2,24 +2,30 @@
 
 use actix_web::{HttpResponse, get, patch, post, web};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::named_in_path;
+use super::{audit_events::event, named_in_path};
 use crate::{
     db::{
         db_read, db_write,
         list::Listing,
-        rows::setup::{Advertiser, AdvertiserChanges},
+        rows::{
+            accounts::AuditEvent,
+            setup::{Advertiser, AdvertiserChanges},
+        },
         sql_types::Json,
     },
     domain::{
+        audit::AuditAction,
         currency::Currency,
         ids::{AdvertiserId, Id, PublisherId, Reference},
         setup::Status,
+        signing::{SigningMode, StaticToken},
         text::ParameterName,
         time::Timestamp,
     },
-    error::Result,
+    error::{Error, Result},
     http::{
         State,
         body::Body,
@@ -75,6 +81,12 @@ pub struct CreateAdvertiser {
     /// Publishers that do not work for it: reports that name them are refused, and conversions of their earlier clicks wait
     /// with the flag `publisher_blocked`.
     blocked_publisher_ids: Option<Vec<String>>,
+    /// Whether signatures of postbacks are enforced; `enforce` by default.
+    #[schema(value_type = Option<SigningMode>)]
+    signing: Option<String>,
+    /// Whether postbacks may come with a static token; `refused` by default.
+    #[schema(value_type = Option<StaticToken>)]
+    static_token: Option<String>,
 }
 
 /// What to change about an advertiser; what is left out stays.
@@ -114,11 +126,19 @@ pub struct UpdateAdvertiser {
     /// Publishers that do not work for it.
     #[serde(default, deserialize_with = "not_null")]
     blocked_publisher_ids: Option<Vec<String>>,
+    /// Whether signatures of postbacks are enforced.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = Option<SigningMode>)]
+    signing: Option<String>,
+    /// Whether postbacks may come with a static token.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = Option<StaticToken>)]
+    static_token: Option<String>,
 }
 
 /// An advertiser.
 #[derive(Serialize, ToSchema)]
-#[schema(examples(json!({"id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": "acme", "name": "Acme Shoes", "status": "active", "click_id_parameter": "kcid", "deep_link_hosts": ["shop.example"], "fallback_url": null, "currency": "EUR", "publisher_ids": null, "blocked_publisher_ids": [], "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"})))]
+#[schema(examples(json!({"id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "external_id": "acme", "name": "Acme Shoes", "status": "active", "click_id_parameter": "kcid", "deep_link_hosts": ["shop.example"], "fallback_url": null, "currency": "EUR", "publisher_ids": null, "blocked_publisher_ids": [], "signing": "enforce", "static_token": "refused", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"})))]
 pub struct AdvertiserView {
     /// Its id.
     id: AdvertiserId,
@@ -140,6 +160,10 @@ pub struct AdvertiserView {
     publisher_ids: Option<Vec<PublisherId>>,
     /// Publishers that do not work for it.
     blocked_publisher_ids: Vec<PublisherId>,
+    /// Whether signatures of postbacks are enforced.
+    signing: SigningMode,
+    /// Whether postbacks may come with a static token.
+    static_token: StaticToken,
     /// When it was made.
     created_at: Timestamp,
     /// When it was last changed.
@@ -159,6 +183,8 @@ impl From<Advertiser> for AdvertiserView {
             currency: row.currency,
             publisher_ids: row.publisher_ids.map(|Json(listed)| listed),
             blocked_publisher_ids: row.blocked_publisher_ids.0,
+            signing: row.signing,
+            static_token: row.static_token,
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
@@ -198,6 +224,15 @@ pub async fn create_advertiser(
     let hosts =
         fields.optional("/deep_link_hosts", Some(body.deep_link_hosts.unwrap_or_default()), read::hosts);
     let fallback_url = fields.optional("/fallback_url", body.fallback_url, read::landing_url);
+    let signing = body.signing.unwrap_or_else(|| SigningMode::Enforce.to_string());
+    let signing =
+        fields.optional("/signing", Some(signing), read::word(SigningMode::ALL, SigningMode::parse));
+    let static_token = body.static_token.unwrap_or_else(|| StaticToken::Refused.to_string());
+    let static_token = fields.optional(
+        "/static_token",
+        Some(static_token),
+        read::word(StaticToken::ALL, StaticToken::parse),
+    );
     let currency = fields.optional("/currency", body.currency, read::currency);
     let listed = body.publisher_ids.map(|names| read_publishers(&mut fields, "/publisher_ids", names));
     let blocked = read_publishers(
@@ -221,8 +256,13 @@ pub async fn create_advertiser(
             currency,
             publisher_ids: None,
             blocked_publisher_ids: Json::default(),
+            signing: signing?,
+            static_token: static_token?,
         })
     })?;
+    let weakened = row.signing != SigningMode::Enforce || row.static_token != StaticToken::Refused;
+    let asked =
+        weakened.then(|| signing_changed(&state, &caller, row.id, Some(row.signing), Some(row.static_token)));
     let row = db_write!(&state.store, |queries, conn| {
         row.publisher_ids = match &listed {
             Some(names) => Some(Json(publishers_of!(queries, conn, caller, names, "/publisher_ids"))),
@@ -230,9 +270,25 @@ pub async fn create_advertiser(
         };
         row.blocked_publisher_ids =
             Json(publishers_of!(queries, conn, caller, blocked, "/blocked_publisher_ids"));
-        queries::advertisers::insert(conn, &row).map(|()| row)
+        queries::advertisers::insert(conn, &row)?;
+        if let Some(asked) = &asked {
+            queries::audit_events::insert(conn, asked)?;
+        }
+        Ok::<_, Error>(row)
     })?;
     Ok(HttpResponse::Created().json(AdvertiserView::from(row)))
+}
+
+/// That it was changed what an advertiser asks of its postbacks, for the audit log.
+fn signing_changed(
+    state: &State,
+    caller: &Caller,
+    id: AdvertiserId,
+    signing: Option<SigningMode>,
+    static_token: Option<StaticToken>,
+) -> AuditEvent {
+    let details = json!({"signing": signing, "static_token": static_token});
+    event(state, caller, AuditAction::AdvertiserSigningChanged, id, details)
 }
 
 /// Reads names of publishers.
@@ -321,10 +377,22 @@ pub async fn update_advertiser(
         deep_link_hosts: fields.optional("/deep_link_hosts", body.deep_link_hosts, read::hosts).map(Json),
         fallback_url: fields.change("/fallback_url", body.fallback_url, read::landing_url),
         updated_at: state.clock.now(),
+        signing: fields.optional("/signing", body.signing, read::word(SigningMode::ALL, SigningMode::parse)),
+        static_token: fields.optional(
+            "/static_token",
+            body.static_token,
+            read::word(StaticToken::ALL, StaticToken::parse),
+        ),
     };
+    let for_audit = state.clone();
     let mut changes = fields.finish(|| Some(changes))?;
     let row = db_write!(&state.store, |queries, conn| {
         let found = queries::advertisers::get(conn, &caller.partner, &id)?;
+        if changes.signing.is_some() || changes.static_token.is_some() {
+            let changed =
+                signing_changed(&for_audit, &caller, found.id, changes.signing, changes.static_token);
+            queries::audit_events::insert(conn, &changed)?;
+        }
         changes.publisher_ids = match &listed {
             Some(Some(names)) => {
                 Some(Some(Json(publishers_of!(queries, conn, caller, names, "/publisher_ids"))))

@@ -11,7 +11,9 @@ macro_rules! filter {
 }
 
 pub mod adjustments;
+pub mod advertiser_signing;
 pub mod advertisers;
+pub mod audit_events;
 pub mod bulk_decisions;
 mod campaign_targeting;
 pub mod campaigns;
@@ -30,6 +32,7 @@ pub mod partner;
 pub mod postbacks;
 pub mod publishers;
 pub mod reports;
+mod signing_key_views;
 pub mod signing_keys;
 mod visits;
 

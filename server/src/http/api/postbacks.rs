@@ -26,7 +26,7 @@ use crate::{
 
 /// A line of the log.
 #[derive(Serialize, ToSchema)]
-#[schema(examples(json!({"id": "pbk_01kayw5m8hfz2v6y0t3n7r9q4c", "about": "conversion", "received_at": "2026-11-22T10:05:01Z", "form": "json", "key_id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "goal_id": null, "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "conversion_id": null, "message_id": "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W", "code": "goal_mismatch", "http_status": 422, "request": {"goal": "Purchase", "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7"}, "answer": {"result": "rejected", "code": "goal_mismatch"}})))]
+#[schema(examples(json!({"id": "pbk_01kayw5m8hfz2v6y0t3n7r9q4c", "about": "conversion", "received_at": "2026-11-22T10:05:01Z", "form": "json", "key_id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "goal_id": null, "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "conversion_id": null, "message_id": "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W", "batch_index": null, "test": false, "not_enforced": null, "code": "goal_mismatch", "http_status": 422, "request": {"goal": "Purchase", "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7"}, "answer": {"result": "rejected", "code": "goal_mismatch"}})))]
 pub struct PostbackView {
     /// Its id.
     id: PostbackId,
@@ -49,6 +49,13 @@ pub struct PostbackView {
     conversion_id: Option<ConversionId>,
     /// The signed message's id.
     message_id: Option<String>,
+    /// Its place in the batch that it came in, from 0; null if it came singly.
+    #[schema(minimum = 0)]
+    batch_index: Option<i32>,
+    /// Whether a test key signed it. Such lines are listed only where `test=true` asks for them.
+    test: bool,
+    /// What enforcing the signature would have answered, where the advertiser only observes; null if it holds.
+    not_enforced: Option<String>,
     /// The outcome.
     code: String,
     /// The HTTP status it was answered with.
@@ -74,6 +81,9 @@ impl PostbackView {
             click_id: row.click_id.map(|id| key.text(&id)),
             conversion_id: row.conversion_id,
             message_id: row.message_id,
+            batch_index: row.batch_index,
+            test: row.test,
+            not_enforced: row.not_enforced,
             code: row.code,
             http_status: row.http_status,
             request: row.request.0,
@@ -98,6 +108,9 @@ pub struct ListPostbacks {
     advertiser_id: Option<String>,
     /// Only those of this goal: its id, or `ext:` and your own.
     goal_id: Option<String>,
+    /// `true`: only what test keys signed; otherwise only what the others did.
+    #[param(default = false)]
+    test: Option<bool>,
 }
 
 /// Returns a line of the log.
@@ -126,7 +139,7 @@ pub async fn list_postbacks(
     state: web::Data<State>,
 ) -> Result<web::Json<Page<PostbackView>>> {
     let query = query.into_inner();
-    let filters = (&query.code, &query.advertiser_id, &query.goal_id);
+    let filters = (&query.code, &query.advertiser_id, &query.goal_id, query.test);
     let list = ListName::new(&state, &caller.partner, "postbacks", &filters);
     let mut fields = Fields::default();
     let limit = fields.optional("limit", Some(query.limit), limit);
@@ -134,8 +147,13 @@ pub async fn list_postbacks(
     let advertiser = fields.optional("advertiser_id", query.advertiser_id, read::reference::<AdvertiserId>);
     let goal = fields.optional("goal_id", query.goal_id, read::reference::<GoalId>);
     let limit = fields.finish(|| limit)?;
-    let mut listing =
-        Listing { after: list.read(query.cursor.as_deref())?, limit, code, ..Listing::default() };
+    let mut listing = Listing {
+        after: list.read(query.cursor.as_deref())?,
+        limit,
+        code,
+        test: query.test.unwrap_or_default(),
+        ..Listing::default()
+    };
     let rows = db_read!(&state.store, |queries, conn| {
         listing.advertiser_id = filter!(queries, conn, caller, advertiser, advertisers, "advertiser_id");
         listing.goal_id = filter!(queries, conn, caller, goal, goals, "goal_id");

@@ -73,7 +73,7 @@ fn who(code: Code) -> &'static str {
         | Code::Adjusted
         | Code::AdjustedNothing => "nobody",
         Code::AcceptedPending | Code::GoalInactive | Code::GoalNotInCampaign => "the partner",
-        Code::ScopeMissing => "the sender, or the partner",
+        Code::ScopeMissing | Code::SourceIpNotAllowed | Code::TokenNotAllowed => "the sender, or the partner",
         Code::HttpsRequired => "the sender, or the operator",
         Code::GoalMismatch
         | Code::ModeNotAllowed

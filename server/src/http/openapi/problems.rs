@@ -74,9 +74,11 @@ const REPORT: &[Code] = &[
     Code::SignatureInvalid,
     Code::TimestampOutOfTolerance,
     Code::ScopeMissing,
+    Code::SourceIpNotAllowed,
     Code::HttpsRequired,
     Code::UriTooLong,
     Code::HeadersTooLarge,
+    Code::RateLimited,
     Code::Unavailable,
     Code::StorageFull,
     Code::Internal,
@@ -197,7 +199,7 @@ fn example(code: Code, value: Value) -> Example {
 fn header(status: u16) -> Option<(&'static str, Header)> {
     let (name, kind, description) = match status {
         401 => ("WWW-Authenticate", Type::String, "How to authenticate."),
-        503 => ("Retry-After", Type::Integer, "When to send it again, in seconds."),
+        429 | 503 => ("Retry-After", Type::Integer, "When to send it again, in seconds."),
         _ => return None,
     };
     let schema = ObjectBuilder::new().schema_type(kind);

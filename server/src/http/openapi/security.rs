@@ -12,6 +12,7 @@ const SIGNATURE: &str = "signature";
 const SIGNED_QUERY: &str = "signed_query";
 const POSTBACK: &str = "/v1/postback";
 const CONVERSIONS: &str = "/v1/conversions";
+const BATCH: &str = "/v1/conversions/batch";
 const ADJUSTMENTS: &str = "/v1/adjustments";
 
 /// What a caller has to show.
@@ -33,7 +34,7 @@ pub enum Access {
 pub fn access(place: &Place) -> Access {
     match (place.path, &place.method) {
         (POSTBACK, HttpMethod::Get) => Access::SignedQuery,
-        (POSTBACK | CONVERSIONS, HttpMethod::Post) => Access::Signature,
+        (POSTBACK | CONVERSIONS | BATCH, HttpMethod::Post) => Access::Signature,
         (ADJUSTMENTS, HttpMethod::Post) => Access::SignedAdjustment,
         _ if place.has_tag("Tracking") || place.has_tag("Health") => Access::Open,
         _ => Access::ApiKey,

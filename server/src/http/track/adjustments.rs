@@ -23,12 +23,11 @@ use crate::{
         adjustment_report::{self, AdjustmentReport, Named},
         answer::Answer,
         attribution::{self, KeyPowers},
-        code::Code,
         conversion::{Actor, AdjustmentKind, Reason},
         currency::Currency,
         ids::{AdvertiserId, ConversionId, Reference},
         parameters::Parameters,
-        postback::Form,
+        postback::{Form, Intent},
         refusal::Refusal,
         scopes::Scope,
         time::Timestamp,
@@ -94,16 +93,15 @@ pub async fn report_adjustment(request: HttpRequest, payload: Payload, state: Da
 }
 
 async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Result<Answer> {
-    Transport::of(request, &state.trusted_proxies).require_private()?;
+    let transport = Transport::of(request, &state.trusted_proxies).require_private()?;
     body::require_type(request, "application/json")?;
     let body = body::read(&mut payload.into_inner(), state.door.limits.body).await?;
     let claim = Claim::of_message(request.headers(), &body)?;
-    let key = credentials::named_key(state, &claim).await?;
-    let key = key.ok_or_else(|| Refusal::of(Code::SignatureInvalid))?;
-    let sender = Sender::of(state, &claim, &key);
+    let signer = credentials::Sender::find(state, &claim, transport.client).await?;
+    let sender = Sender::of(state, &signer);
     let received = sender.read(state, &body).await?;
     let is_stranger = sender.is_stranger();
-    let mut answers = record(state, key.scope, vec![received], sender.hand()).await?;
+    let mut answers = record(state, sender.key.scope, vec![received], sender.hand()).await?;
     let answer = answers.pop().ok_or_else(|| Error::Internal("an adjustment has no answer".into()))?;
     // The line of the log exists for the key's owner; who cannot sign does not learn that the key does.
     Ok(if is_stranger { Answer { postback_id: None, ..answer } } else { answer })
@@ -118,11 +116,10 @@ struct Sender<'a> {
 }
 
 impl<'a> Sender<'a> {
-    fn of(state: &State, claim: &Claim<'_>, key: &'a KnownKey) -> Self {
-        let received_at = state.clock.now();
-        let powers = credentials::check(claim, key, Scope::AdjustmentsWrite, received_at);
-        let message_id = claim.message_id().unwrap_or_default().to_owned();
-        Self { key, message_id, received_at, powers }
+    fn of(state: &State, signer: &'a credentials::Sender) -> Self {
+        let powers = signer.enforced_powers(state, Scope::AdjustmentsWrite);
+        let message_id = signer.message_id.clone().unwrap_or_default();
+        Self { key: &signer.key, message_id, received_at: signer.now, powers }
     }
 
     fn is_stranger(&self) -> bool {
@@ -151,6 +148,7 @@ impl<'a> Sender<'a> {
             postback_id,
             received_at: self.received_at,
             key_id: self.key.row.id,
+            is_test: self.key.row.test,
             message_id: self.message_id.clone(),
             request: self.masked(&parameters, content.len()),
             advertiser_id,
@@ -199,7 +197,7 @@ impl<'a> Sender<'a> {
                 adjustment_id: Some(report.adjustment_id),
                 only_from: None,
                 postback_id: None,
-                intent: report.intent,
+                intent: if self.key.row.test { Intent::Validate } else { report.intent },
             };
             (advertiser, asked)
         }))

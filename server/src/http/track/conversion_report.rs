@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     domain::{click_id::ClickId, currency::Currency, ids::KeyId},
-    http::schemas,
+    http::schemas::{self, PostbackAnswer},
 };
 
 /// The report of one conversion. An empty value counts as absent. The aliases of the URL form are taken too. Members
@@ -110,6 +110,48 @@ pub struct ConversionQuery {
     /// The time of signing in Unix seconds; 300 seconds are tolerated.
     #[param(example = "1795341600")]
     ts: String,
+}
+
+/// Up to 1,000 reports.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+#[schema(max_items = 1000, examples(json!([{"goal": "purchase", "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "order_id": "A-1001", "amount": "49.90", "currency": "EUR"}])))]
+pub struct BatchBody(Vec<ConversionReport>);
+
+/// The verdicts on a batch.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+#[schema(examples(json!({"message": "The batch itself is not recorded: each item has its own verdict.", "counts": {"accepted": 1, "rejected": 0, "by_code": {"accepted": 1}}, "results": [{"index": 0, "result": "accepted", "code": "accepted", "message": "Counted.", "postback_id": "pbk_01kayw5m8hfz2v6y0t3n7r9q4c", "conversion_id": "cnv_01kayw5m8hfz2v6y0t3n7r9q4c", "status": "approved", "hold_until": null, "retry": "no", "hint": null, "flags": []}]})))]
+pub struct BatchVerdicts {
+    /// That the batch itself is not recorded.
+    message: String,
+    /// How many items came to what.
+    counts: BatchCounts,
+    /// The answer to each item, in the order of the batch, with its place from 0 as `index`.
+    #[schema(value_type = Vec<PostbackAnswer>)]
+    results: Vec<String>,
+}
+
+/// How many items of a batch came to what.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+#[schema(examples(json!({"accepted": 1, "rejected": 0, "by_code": {"accepted": 1}})))]
+pub struct BatchCounts {
+    /// Items whose `result` is `accepted`.
+    accepted: u64,
+    /// Items whose `result` is `rejected`.
+    rejected: u64,
+    /// Items by their code.
+    by_code: HashMap<String, u64>,
+}
+
+/// What the query of a report by POST may ask for.
+#[derive(IntoParams)]
+#[expect(dead_code, reason = "only its description is used")]
+#[into_params(parameter_in = Query)]
+pub struct MessageQuery {
+    /// `true` or `1`: make the whole decision, count nothing. `false` by default.
+    validate_only: Option<bool>,
 }
 
 /// The headers of a signed message, but for the signature.

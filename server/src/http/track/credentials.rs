@@ -1,16 +1,19 @@
-//! Who sent a postback: the key it names, and whether the signature is that key's.
-//! An unknown key, a revoked one and a wrong signature are one answer.
+//! Who sent a postback: the key it names, and whether it is really that key's owner.
+//! An unknown key, a revoked one, a wrong token and a wrong signature are one answer.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use actix_web::{HttpRequest, http::header::HeaderMap};
 
+use super::intake::Sent;
 use crate::{
     cache::KnownKey,
     domain::{
-        attribution::KeyPowers,
+        api_key::TokenText,
+        attribution::{KeyPowers, Proof},
         code::Code,
-        ids::{Id, KeyId},
+        ids::{AdvertiserId, Id, KeyId, Reference},
+        parameters,
         refusal::Refusal,
         scopes::Scope,
         signature::{
@@ -45,25 +48,60 @@ pub enum Claim<'a> {
         /// The raw body.
         body: &'a [u8],
     },
+    /// A static token.
+    Token(TokenText),
+    /// A key is named, and nothing proves that it was used.
+    Unsigned {
+        /// The key.
+        key_id: &'a str,
+        /// What is missing.
+        refusal: Refusal,
+    },
 }
 
 impl<'a> Claim<'a> {
-    /// Reads a signed query.
+    /// Reads a query: signed, or with a token.
     pub fn of_query(request: &'a HttpRequest) -> Result<Self, Refusal> {
-        let query = SignedQuery::split(request.query_string()).map_err(|error| match error {
+        let raw = request.query_string();
+        let error = match SignedQuery::split(raw) {
+            Ok(query) => return Ok(Self::Query { path: request.path(), query }),
+            Err(error) => error,
+        };
+        if let Some(claim) = Self::of_token(raw)? {
+            return Ok(claim);
+        }
+        let refusal = match error {
             SplitError::Missing => Refusal::of(Code::SignatureMissing),
             SplitError::Misplaced => Refusal::new(
                 Code::SignatureInvalid,
                 "`key_id`, `ts` and `sig` must be the last three parameters, in this order.",
             ),
-        })?;
-        Ok(Self::Query { path: request.path(), query })
+        };
+        match parameters::raw_value(raw, "key_id") {
+            Some(key_id) => Ok(Self::Unsigned { key_id, refusal }),
+            None => Err(refusal),
+        }
     }
 
     /// Reads the headers of a signed message.
     pub fn of_message(headers: &'a HeaderMap, body: &'a [u8]) -> Result<Self, Refusal> {
+        let key_id = header(headers, "x-key-id")?;
+        Ok(Self::of_headers(key_id, headers, body)
+            .unwrap_or_else(|refusal| Self::Unsigned { key_id, refusal }))
+    }
+
+    /// Reads a form: signed like any message, or with a token among its parameters.
+    pub fn of_form(headers: &'a HeaderMap, body: &'a [u8]) -> Result<Self, Refusal> {
+        let text = if headers.contains_key("x-key-id") { None } else { std::str::from_utf8(body).ok() };
+        match text.map(Self::of_token).transpose()?.flatten() {
+            Some(claim) => Ok(claim),
+            None => Self::of_message(headers, body),
+        }
+    }
+
+    fn of_headers(key_id: &'a str, headers: &'a HeaderMap, body: &'a [u8]) -> Result<Self, Refusal> {
         Ok(Self::Message {
-            key_id: header(headers, "x-key-id")?,
+            key_id,
             id: message_id(headers)?,
             timestamp: header(headers, "webhook-timestamp")?,
             signature: header(headers, "webhook-signature")?,
@@ -71,20 +109,51 @@ impl<'a> Claim<'a> {
         })
     }
 
+    fn of_token(urlencoded: &str) -> Result<Option<Self>, Refusal> {
+        let Some(token) = parameters::raw_value(urlencoded, "token") else { return Ok(None) };
+        let token = TokenText::parse(token).ok_or_else(|| Refusal::of(Code::SignatureInvalid))?;
+        Ok(Some(Self::Token(token)))
+    }
+
     /// The id of the key that is named.
-    pub fn key_id(&self) -> Option<KeyId> {
-        KeyId::parse(match self {
-            Self::Query { query, .. } => query.key_id,
-            Self::Message { key_id, .. } => key_id,
-        })
+    fn key_id(&self) -> Option<KeyId> {
+        match self {
+            Self::Query { query, .. } => KeyId::parse(query.key_id),
+            Self::Message { key_id, .. } | Self::Unsigned { key_id, .. } => KeyId::parse(key_id),
+            Self::Token(token) => Some(token.id()),
+        }
     }
 
     /// The message's id.
     pub fn message_id(&self) -> Option<&'a str> {
         match self {
-            Self::Query { .. } => None,
             Self::Message { id, .. } => Some(id),
+            Self::Query { .. } | Self::Token(_) | Self::Unsigned { .. } => None,
         }
+    }
+
+    /// Whether it is what the owner of a key sends: signature first, so that a stranger learns nothing else.
+    fn prove(&self, known: &KnownKey, now: Timestamp) -> Result<Proof, Unproven> {
+        let wrong = || Refusal::of(Code::SignatureInvalid);
+        if !known.row.is_live(now) {
+            return Err(Unproven { refusal: wrong(), may_be_observed: false });
+        }
+        let signed = match (self, &known.row.token_hash) {
+            (Self::Token(token), Some(hash)) if token.matches(hash) => {
+                let is_bound = !known.row.allowed_ips.0.is_empty();
+                return Ok(if is_bound { Proof::Token } else { Proof::WeakToken });
+            }
+            (Self::Token(_), _) | (_, Some(_)) => {
+                return Err(Unproven { refusal: wrong(), may_be_observed: false });
+            }
+            (Self::Unsigned { refusal, .. }, None) => Err(refusal.clone()),
+            (Self::Query { .. } | Self::Message { .. }, None) => {
+                let is_signed = known.secret.as_ref().is_some_and(|secret| self.is_signed_with(secret));
+                if is_signed { self.check_time(now) } else { Err(wrong()) }
+            }
+        };
+        let may_be_observed = known.secret.is_some();
+        signed.map(|()| Proof::Signature).map_err(|refusal| Unproven { refusal, may_be_observed })
     }
 
     fn is_signed_with(&self, secret: &SigningSecret) -> bool {
@@ -93,14 +162,109 @@ impl<'a> Claim<'a> {
             Self::Message { id, timestamp, signature, body, .. } => {
                 verify_message(secret, id, timestamp, body, signature)
             }
+            Self::Token(_) | Self::Unsigned { .. } => false,
         }
     }
 
-    fn timestamp(&self) -> &'a str {
-        match self {
+    fn check_time(&self, now: Timestamp) -> Result<(), Refusal> {
+        let timestamp = match self {
             Self::Query { query, .. } => query.timestamp,
             Self::Message { timestamp, .. } => timestamp,
+            Self::Token(_) | Self::Unsigned { .. } => return Ok(()),
+        };
+        check_timestamp(timestamp, now).map_err(|problem| out_of_tolerance(problem, now))
+    }
+}
+
+/// Why a postback proves nothing.
+struct Unproven {
+    refusal: Refusal,
+    /// Whether an advertiser that only observes takes it all the same.
+    may_be_observed: bool,
+}
+
+/// Who sent a postback.
+pub struct Sender {
+    /// The key.
+    pub key: Arc<KnownKey>,
+    /// The signed message's id.
+    pub message_id: Option<String>,
+    /// When it came.
+    pub now: Timestamp,
+    client: IpAddr,
+    proof: Result<Proof, Unproven>,
+}
+
+impl Sender {
+    /// Finds the key that a claim names, and checks the claim against it. An unknown key is refused: nobody owns the
+    /// line of the log.
+    pub async fn find(state: &State, claim: &Claim<'_>, client: IpAddr) -> Result<Self> {
+        let key = match claim.key_id() {
+            Some(id) => state.cache.signing_key(id).await?,
+            None => None,
+        };
+        let key = key.ok_or_else(|| Refusal::of(Code::SignatureInvalid))?;
+        let now = state.clock.now();
+        let proof = claim.prove(&key, now);
+        Ok(Self { message_id: claim.message_id().map(str::to_owned), now, client, proof, key })
+    }
+
+    /// What the sender may do with a report.
+    pub async fn powers(&self, state: &State, sent: &Sent<'_>) -> Result<Result<KeyPowers, Refusal>> {
+        match &self.proof {
+            Ok(Proof::Signature) => Ok(self.used(state, Proof::Signature)),
+            _ => self.powers_over(state, sent.named_advertiser()).await,
         }
+    }
+
+    /// What the sender may do for the advertiser that is named, or for all that can be meant.
+    pub async fn powers_over(
+        &self,
+        state: &State,
+        named: Option<Reference<AdvertiserId>>,
+    ) -> Result<Result<KeyPowers, Refusal>> {
+        let (scope, row) = (self.key.scope, &self.key.row);
+        let proof = match &self.proof {
+            Ok(Proof::Token | Proof::WeakToken) if !state.cache.takes_token(scope, row).await? => {
+                return Ok(Err(Refusal::of(Code::TokenNotAllowed)));
+            }
+            Ok(proof) => *proof,
+            Err(unproven) => {
+                let observed = unproven.may_be_observed && state.cache.observes(scope, row, named).await?;
+                if !observed {
+                    return Ok(Err(unproven.refusal.clone()));
+                }
+                Proof::NotEnforced(unproven.refusal.code)
+            }
+        };
+        Ok(self.used(state, proof))
+    }
+
+    fn used(&self, state: &State, proof: Proof) -> Result<KeyPowers, Refusal> {
+        state.key_uses.note(&self.key, self.now);
+        self.permitted(proof, Scope::ConversionsWrite)
+    }
+
+    /// What the sender may do with a signed message that needs another scope. It is always enforced, whatever the
+    /// advertiser only observes of its reports.
+    pub fn enforced_powers(&self, state: &State, needed: Scope) -> Result<KeyPowers, Refusal> {
+        let proof = self.proof.as_ref().map_err(|unproven| unproven.refusal.clone())?;
+        state.key_uses.note(&self.key, self.now);
+        self.permitted(*proof, needed)
+    }
+
+    fn permitted(&self, proof: Proof, needed: Scope) -> Result<KeyPowers, Refusal> {
+        if !self.key.works_from(self.client) {
+            let detail = format!("The key does not work from {}.", self.client);
+            return Err(Refusal::new(Code::SourceIpNotAllowed, detail));
+        }
+        let key = &self.key.row;
+        let may = |scope: Scope| key.scopes.0.iter().any(|word| word == scope.as_str());
+        if !may(needed) {
+            return Err(lacks(needed));
+        }
+        let may_decide_status = may(Scope::StatusWrite) && !matches!(proof, Proof::NotEnforced(_));
+        Ok(KeyPowers { advertisers: key.advertiser_ids.0.clone(), may_decide_status, proof })
     }
 }
 
@@ -128,34 +292,6 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Refusal> {
             .to_str()
             .map_err(|_| Refusal::new(Code::SignatureInvalid, format!("`{name}` is not plain text."))),
     }
-}
-
-/// The key that a claim names, if there is one.
-pub async fn named_key(state: &State, claim: &Claim<'_>) -> Result<Option<Arc<KnownKey>>> {
-    match claim.key_id() {
-        Some(id) => state.cache.signing_key(id).await,
-        None => Ok(None),
-    }
-}
-
-/// Checks a claim against the key it names: signature first, so that a stranger learns nothing else.
-pub fn check(
-    claim: &Claim<'_>,
-    known: &KnownKey,
-    needed: Scope,
-    now: Timestamp,
-) -> Result<KeyPowers, Refusal> {
-    let is_signed = known.secret.as_ref().is_some_and(|secret| claim.is_signed_with(secret));
-    let key = &known.row;
-    if !is_signed || key.revoked_at.is_some() {
-        return Err(Refusal::of(Code::SignatureInvalid));
-    }
-    check_timestamp(claim.timestamp(), now).map_err(|problem| out_of_tolerance(problem, now))?;
-    let may = |scope: Scope| key.scopes.0.iter().any(|word| word == scope.as_str());
-    if !may(needed) {
-        return Err(lacks(needed));
-    }
-    Ok(KeyPowers { advertisers: key.advertiser_ids.0.clone(), may_decide_status: may(Scope::StatusWrite) })
 }
 
 /// The refusal of a key that may not do something.

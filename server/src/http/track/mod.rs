@@ -1,6 +1,7 @@
 //! What visitors and advertisers' back ends call: clicks, impressions and postbacks.
 
 pub mod adjustments;
+pub mod batch;
 mod click_query;
 pub mod clicks;
 mod conversion_report;
@@ -9,6 +10,7 @@ pub mod credentials;
 mod describe;
 pub mod hints;
 pub mod impressions;
+mod intake;
 mod masked;
 mod pages;
 pub mod postbacks;

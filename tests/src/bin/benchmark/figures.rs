@@ -15,15 +15,17 @@ pub fn print_heading(options: &Options) {
     println!(
         "{connections} connections for {seconds} s each; {processors} processors, {threads} of wrk's threads\n"
     );
-    println!("round   bare/s  clicks/s  ratio  postbacks/s  ratio");
+    println!("round   bare/s  clicks/s  ratio  postbacks/s  ratio  batched/s  factor");
 }
 
 /// Prints a round.
 pub fn print_round(number: u64, round: &Round) {
     let (bare, clicks, postbacks) = (round.bare.rate(), round.clicks.run.rate(), round.postbacks.run.rate());
     let (click_ratio, postback_ratio) = (click_ratio(round), postback_ratio(round));
+    let (batched, factor) = (round.batches.rate(), batch_factor(round));
     println!(
-        "{number:>5} {bare:>8.0} {clicks:>9.0} {click_ratio:>6.3} {postbacks:>12.0} {postback_ratio:>6.3}"
+        "{number:>5} {bare:>8.0} {clicks:>9.0} {click_ratio:>6.3} {postbacks:>12.0} {postback_ratio:>6.3} \
+         {batched:>10.0} {factor:>7.2}"
     );
 }
 
@@ -52,6 +54,14 @@ impl Figures<'_> {
         line("postbacks", self.median(postback_ratio), Some(self.cpu_ms(postbacks)), &|round| {
             &round.postbacks.run
         });
+        println!(
+            "in batches: {:.0} conversions a second, {:.2} times as many as singly, CPU ms each {:.3}; a batch of 1,000: p50 {:.0} ms, p99 {:.0} ms",
+            self.median(|round| round.batches.rate()),
+            self.median(batch_factor),
+            self.cpu_ms(batches),
+            self.median(|round| round.batches.run.p50_ms),
+            self.median(|round| round.batches.run.p99_ms),
+        );
         println!("\npeak memory of the server: {:.1} MB", self.peak_memory_mb);
         println!(
             "answered, and stored, with what ran beside the rounds: {} and {}",
@@ -73,6 +83,9 @@ impl Figures<'_> {
             "click_ratio": rounded(self.median(click_ratio)), "postback_ratio": rounded(self.median(postback_ratio)),
             "bare_p50_ms": rounded(bare_p50), "bare_p99_ms": rounded(bare_p99), "click_p50_ms": rounded(click_p50), "click_p99_ms": rounded(click_p99),
             "postback_p50_ms": rounded(postback_p50), "postback_p99_ms": rounded(postback_p99),
+            "batch_rps": self.median(|round| round.batches.rate()).round(), "batch_factor": rounded(self.median(batch_factor)),
+            "batch_p50_ms": rounded(self.median(|round| round.batches.run.p50_ms)), "batch_p99_ms": rounded(self.median(|round| round.batches.run.p99_ms)),
+            "cpu_ms_per_batched_conversion": rounded(self.cpu_ms(batches)),
             "answered": self.answered(), "stored": self.stored(), "errors": self.errors(),
             "cpu_ms_per_click": rounded(self.cpu_ms(clicks)), "cpu_ms_per_conversion": rounded(self.cpu_ms(postbacks)),
             "peak_memory_mb": rounded(self.peak_memory_mb),
@@ -85,11 +98,14 @@ impl Figures<'_> {
     }
 
     fn all(&self) -> impl Iterator<Item = &Measured> {
-        self.rounds.iter().flat_map(|round| [&round.clicks, &round.postbacks]).chain(self.beside)
+        self.rounds
+            .iter()
+            .flat_map(|round| [&round.clicks, &round.postbacks, &round.batches])
+            .chain(self.beside)
     }
 
     fn answered(&self) -> u64 {
-        self.all().map(|measured| measured.run.good()).sum()
+        self.all().map(Measured::answered).sum()
     }
 
     fn stored(&self) -> u64 {
@@ -131,12 +147,21 @@ fn postbacks(round: &Round) -> &Measured {
     &round.postbacks
 }
 
+fn batches(round: &Round) -> &Measured {
+    &round.batches
+}
+
 fn click_ratio(round: &Round) -> f64 {
     round.clicks.run.rate() / round.bare.rate()
 }
 
 fn postback_ratio(round: &Round) -> f64 {
     round.postbacks.run.rate() / round.bare.rate()
+}
+
+/// How many times as many postbacks are counted in batches as singly.
+fn batch_factor(round: &Round) -> f64 {
+    round.batches.rate() / round.postbacks.rate()
 }
 
 fn median(mut figures: Vec<f64>) -> f64 {

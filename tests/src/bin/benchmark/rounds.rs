@@ -1,4 +1,5 @@
-//! One round: the bare server, then clicks, then a postback for each of some of these clicks; and what was stored.
+//! One round: the bare server, then clicks, then a postback for each of some of these clicks, singly and in batches; and
+//! what was stored.
 
 use std::collections::VecDeque;
 
@@ -14,11 +15,20 @@ const MARGIN: f64 = 1.5;
 /// Length of the load that warms up, in seconds.
 const WARM_UP_SECONDS: u64 = 2;
 
+/// Sales in a batch.
+const BATCH: usize = 1_000;
+/// Batches in a round, if the time is long enough: there must be a click for each sale.
+const MOST_BATCHES: usize = 100;
+/// Connections that send batches.
+const BATCH_CONNECTIONS: usize = 4;
+
 /// Load on the server, and what it left behind.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Measured {
     /// The load.
     pub run: Run,
+    /// Rows that a request stands for.
+    pub rows_each: u64,
     /// Rows that it added to the database.
     pub stored: u64,
     /// Processor time of server and database, in milliseconds, with all that the load has caused.
@@ -28,7 +38,17 @@ pub struct Measured {
 impl Measured {
     /// True if every good answer has its row, each row has an answer, and nothing else came.
     pub fn is_sound(&self) -> bool {
-        self.run.failures() == 0 && self.run.good() == self.stored && self.stored > 0
+        self.run.failures() == 0 && self.answered() == self.stored && self.stored > 0
+    }
+
+    /// Rows that were answered well.
+    pub fn answered(&self) -> u64 {
+        self.run.good() * self.rows_each
+    }
+
+    /// Rows a second.
+    pub fn rate(&self) -> f64 {
+        self.run.rate() * self.rows_each as f64
     }
 
     /// Processor time of one row.
@@ -45,6 +65,8 @@ pub struct Round {
     pub clicks: Measured,
     /// Postbacks.
     pub postbacks: Measured,
+    /// Postbacks in batches.
+    pub batches: Measured,
 }
 
 /// Runs rounds.
@@ -77,7 +99,8 @@ impl Rounds {
             .await;
         let clicks = rounds.clicks(WARM_UP_SECONDS).await;
         let postbacks = rounds.postbacks(WARM_UP_SECONDS).await;
-        rounds.beside.extend([clicks, postbacks]);
+        let batches = rounds.batches(WARM_UP_SECONDS).await;
+        rounds.beside.extend([clicks, postbacks, batches]);
         rounds
     }
 
@@ -90,7 +113,8 @@ impl Rounds {
             self.beside.push(more);
         }
         let postbacks = self.postbacks(self.seconds).await;
-        Round { bare, clicks, postbacks }
+        let batches = self.batches(self.seconds).await;
+        Round { bare, clicks, postbacks, batches }
     }
 
     /// Ends the load; the setting goes on.
@@ -98,14 +122,19 @@ impl Rounds {
         self.setting
     }
 
-    /// Postbacks that a round may need.
+    /// Clicks that a round may need.
     fn wanted(&self) -> usize {
+        self.wanted_singly() + MOST_BATCHES * BATCH
+    }
+
+    /// Postbacks that a round may need.
+    fn wanted_singly(&self) -> usize {
         (self.fastest * self.seconds as f64 * MARGIN) as usize
     }
 
     /// Postbacks to prepare: as many as a round may need, or all when no round has said yet how many that is.
     fn prepared(&self) -> usize {
-        if self.fastest > 0.0 { self.unsold.len().min(self.wanted()) } else { self.unsold.len() }
+        if self.fastest > 0.0 { self.unsold.len().min(self.wanted_singly()) } else { self.unsold.len() / 2 }
     }
 
     async fn clicks(&mut self, seconds: u64) -> Measured {
@@ -116,7 +145,7 @@ impl Rounds {
         let cpu_ms = setting.processes.cpu_ms() - cpu_before;
         let stored = setting.count("clicks").await - before;
         self.find_unsold().await;
-        Measured { run, stored, cpu_ms }
+        Measured { run, rows_each: 1, stored, cpu_ms }
     }
 
     async fn find_unsold(&mut self) {
@@ -143,6 +172,22 @@ impl Rounds {
         }
         self.unsold.drain(..run.sent as usize);
         self.fastest = self.fastest.max(run.rate());
-        Measured { run, stored, cpu_ms }
+        Measured { run, rows_each: 1, stored, cpu_ms }
+    }
+
+    async fn batches(&mut self, seconds: u64) -> Measured {
+        let setting = &self.setting;
+        let before = setting.count("conversions").await;
+        let base_url = &setting.server.base_url;
+        let whole = (self.unsold.len() / BATCH).min(MOST_BATCHES) * BATCH;
+        let clicks: Vec<[u8; 16]> = self.unsold.iter().copied().take(whole).collect();
+        let requests = self.sales.batches(host(base_url), &clicks, BATCH);
+        let cpu_before = setting.processes.cpu_ms();
+        let run = self.wrk.drive_over(BATCH_CONNECTIONS, seconds, base_url, &requests, Repeat::Never).await;
+        setting.settle().await;
+        let cpu_ms = setting.processes.cpu_ms() - cpu_before;
+        let stored = setting.count("conversions").await - before;
+        self.unsold.drain(..run.sent as usize * BATCH);
+        Measured { run, rows_each: BATCH as u64, stored, cpu_ms }
     }
 }

@@ -1,6 +1,6 @@
-//! Postbacks: one sale for each click, half of them by URL and half as JSON, signed as they are made.
+//! Postbacks: one sale for each click, half of them by URL and half as JSON, or many in a batch; signed as they are made.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tallyback_server::domain::{
     click_id::{ClickId, ClickIdKey},
     ids::{Id, PartnerId},
@@ -29,13 +29,33 @@ impl Sales {
         clicks.map(|click| self.request(host, ClickId::from_bytes(click))).collect()
     }
 
-    fn request(&mut self, host: &str, click: ClickId) -> String {
+    /// Whole requests, signed now, each with a batch of sales for so many of these clicks.
+    pub fn batches(&mut self, host: &str, clicks: &[[u8; 16]], size: usize) -> Vec<String> {
+        clicks.chunks(size).map(|clicks| self.batch(host, clicks)).collect()
+    }
+
+    fn batch(&mut self, host: &str, clicks: &[[u8; 16]]) -> String {
+        let items = clicks.iter().map(|click| {
+            let (_, click_id, order, amount) = self.sale(ClickId::from_bytes(*click));
+            item(&click_id, &order, &amount)
+        });
+        let body = Value::Array(items.collect()).to_string();
+        self.signed(host, "/v1/conversions/batch", &format!("batch-{}", self.made), &body)
+    }
+
+    /// A sale: its number, the click id, the order and the amount.
+    fn sale(&mut self, click: ClickId) -> (u64, String, String, String) {
         self.made += 1;
-        let (number, click_id) = (self.made, self.click_ids.text(&click));
-        let (order, amount) = (format!("B-{number}"), format!("{}.{:02}", 10 + number % 90, number % 100));
+        let number = self.made;
+        let amount = format!("{}.{:02}", 10 + number % 90, number % 100);
+        (number, self.click_ids.text(&click), format!("B-{number}"), amount)
+    }
+
+    fn request(&mut self, host: &str, click: ClickId) -> String {
+        let (number, click_id, order, amount) = self.sale(click);
         match number % 2 {
             0 => self.by_url(host, &click_id, &order, &amount),
-            _ => self.as_json(host, &click_id, &order, &amount),
+            _ => self.signed(host, "/v1/conversions", &order, &item(&click_id, &order, &amount).to_string()),
         }
     }
 
@@ -48,16 +68,19 @@ impl Sales {
         )
     }
 
-    fn as_json(&self, host: &str, click_id: &str, order: &str, amount: &str) -> String {
-        let body = json!({"goal": "purchase", "click_id": click_id, "order_id": order, "amount": amount, "currency": "EUR"});
-        let (body, timestamp) = (body.to_string(), now());
-        let signature = self.signer.signature(order, timestamp, body.as_bytes());
+    fn signed(&self, host: &str, path: &str, id: &str, body: &str) -> String {
+        let timestamp = now();
+        let signature = self.signer.signature(id, timestamp, body.as_bytes());
         format!(
-            "POST /v1/conversions HTTP/1.1\r\nHost: {host}\r\nUser-Agent: shop/1.0\r\nAccept: */*\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\nX-Key-Id: {}\r\nwebhook-id: {order}\r\n\
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: shop/1.0\r\nAccept: */*\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\nX-Key-Id: {}\r\nwebhook-id: {id}\r\n\
              webhook-timestamp: {timestamp}\r\nwebhook-signature: {signature}\r\n\r\n{body}",
             body.len(),
             self.signer.key_id
         )
     }
+}
+
+fn item(click_id: &str, order: &str, amount: &str) -> Value {
+    json!({"goal": "purchase", "click_id": click_id, "order_id": order, "amount": amount, "currency": "EUR"})
 }

@@ -92,15 +92,22 @@ impl Wrk {
 
     /// Sends requests for so many seconds.
     pub async fn drive_for(&self, seconds: u64, base_url: &str, requests: &[String], repeat: Repeat) -> Run {
+        self.drive_over(self.connections, seconds, base_url, requests, repeat).await
+    }
+
+    /// Sends requests for so many seconds over so many connections.
+    pub async fn drive_over(
+        &self,
+        connections: usize,
+        seconds: u64,
+        base_url: &str,
+        requests: &[String],
+        repeat: Repeat,
+    ) -> Run {
         let file = self.folder.join("requests");
         write(&file, requests);
         let mut command = Command::new("wrk");
-        command.args([
-            "--threads",
-            &self.threads.to_string(),
-            "--connections",
-            &self.connections.to_string(),
-        ]);
+        command.args(["--threads", &self.threads.to_string(), "--connections", &connections.to_string()]);
         command.args(["--duration", &format!("{}s", seconds + DRAIN_SECONDS), "--timeout", "10s"]);
         command.arg("--script").arg(self.folder.join("wrk.lua")).arg(base_url);
         command.env("BENCHMARK_REQUESTS", &file).env("BENCHMARK_THREADS", self.threads.to_string());

@@ -9,7 +9,10 @@ use crate::{
         rows::records::{Conversion, Postback},
         sql_types::Json,
     },
-    domain::{answer::Answer, click_id::Touch, counted::Counted, postback::About, pricing::Price},
+    domain::{
+        answer::Answer, attribution::Proof, click_id::Touch, counted::Counted, postback::About,
+        pricing::Price,
+    },
 };
 
 pub fn conversion(received: &Received, counted: &Counted) -> Conversion {
@@ -75,6 +78,12 @@ pub fn postback(incoming: &Incoming, answer: &Answer) -> Postback {
         http_status: i32::from(answer.code.status()),
         request: Json(without_nul(received.request.clone())),
         answer: Json(without_nul(answer.body())),
+        batch_index: received.batch_index,
+        test: received.is_test,
+        not_enforced: match received.powers.proof {
+            Proof::NotEnforced(code) => Some(code.as_str().to_owned()),
+            Proof::Signature | Proof::Token | Proof::WeakToken => None,
+        },
         about: About::Conversion,
     }
 }

@@ -1,0 +1,12 @@
+DROP TABLE audit_events;
+ALTER TABLE postbacks DROP COLUMN not_enforced;
+ALTER TABLE postbacks DROP COLUMN test;
+ALTER TABLE postbacks DROP COLUMN batch_index;
+ALTER TABLE advertisers DROP COLUMN static_token;
+ALTER TABLE advertisers DROP COLUMN signing;
+ALTER TABLE signing_keys DROP COLUMN last_used_at;
+ALTER TABLE signing_keys DROP COLUMN expires_at;
+ALTER TABLE signing_keys DROP COLUMN allowed_ips;
+ALTER TABLE signing_keys DROP COLUMN test;
+ALTER TABLE signing_keys DROP COLUMN token_hash;
+ALTER TABLE signing_keys DROP COLUMN kind;

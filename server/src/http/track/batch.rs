@@ -1,0 +1,216 @@
+//! Batches: many reports in one signed message, each with a verdict of its own.
+
+use std::collections::BTreeMap;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header,
+    post,
+    web::{Bytes, Data, Payload},
+};
+use serde_json::{Map, Value, json};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::{
+    conversion_report::{BatchBody, BatchVerdicts, MessageQuery, SignatureHeaders},
+    credentials::{Claim, Sender},
+    intake::{self, Sent},
+    postbacks::{failed, respond},
+};
+use crate::{
+    domain::{
+        answer::Answer,
+        attribution::KeyPowers,
+        batch::{self, Layout},
+        code::Code,
+        parameters::Parameters,
+        postback::{Form, Intent},
+        refusal::Refusal,
+    },
+    error::{Error, Result},
+    http::{State, body, transport::Transport},
+    ingest::Pending,
+};
+
+/// The largest batch.
+const LARGEST_BYTES: usize = 1024 * 1024;
+/// Batches whose bodies are in memory at once.
+const MOST_IN_MEMORY: usize = 64;
+/// Batches whose items wait for the writer at once. With all the single postbacks that the door lets in they fit into
+/// the writer's queue; and while one is being committed, the next one is read.
+const MOST_IN_QUEUE: usize = 2;
+/// Items that are read before others get their turn.
+const ITEMS_AT_A_TIME: usize = 50;
+
+/// How many batches are under way, so that memory stays flat however many come.
+pub struct Batches {
+    in_memory: Semaphore,
+    in_queue: Semaphore,
+}
+
+impl Default for Batches {
+    fn default() -> Self {
+        Self { in_memory: Semaphore::new(MOST_IN_MEMORY), in_queue: Semaphore::new(MOST_IN_QUEUE) }
+    }
+}
+
+impl Batches {
+    fn enter(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        let full = "There are more batches under way than the server takes; nothing of this one was read.";
+        self.in_memory.try_acquire().map_err(|_| Refusal::new(Code::Unavailable, full))
+    }
+
+    async fn take_turn(&self) -> Result<SemaphorePermit<'_>> {
+        self.in_queue.acquire().await.map_err(|error| Error::Internal(error.to_string()))
+    }
+}
+
+/// What became of a batch.
+enum Outcome {
+    /// Each item has a verdict.
+    Judged(Vec<Answer>),
+    /// None was looked at.
+    Refused(Answer),
+}
+
+/// Reports up to 1,000 conversions in one message. It is a JSON array (`application/json`), or a JSON object in each
+/// line (`application/x-ndjson`), at most 1 MiB, signed once over the whole body like a single report. Each item is read,
+/// judged and logged for itself, in its order, and never keeps another one from being counted: `results` has the same
+/// answer for each as a single report would get, with its `index`. The batch itself is not recorded, so that 200 says
+/// nothing about the items. It is refused as a whole only for its signature, its size, or an array that is none; send
+/// the same message again after a failure, and what was counted is answered `duplicate`. An item that says
+/// `"validate_only": true` is only validated.
+#[utoipa::path(tag = "Tracking",
+    request_body(content((BatchBody = "application/json"), (String = "application/x-ndjson", example = "{\"goal\":\"purchase\",\"click_id\":\"101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7\",\"order_id\":\"A-1001\",\"amount\":\"49.90\",\"currency\":\"EUR\"}\n")), description = "The reports."),
+    params(SignatureHeaders, MessageQuery),
+    responses((status = 200, description = "A verdict for each item.", body = BatchVerdicts)),
+    extensions(("x-codes" = json!(["payload_too_large", "unsupported_media_type"]))))]
+#[post("/conversions/batch")]
+pub async fn report_conversions(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
+    match receive(&request, payload, &state).await {
+        Ok(Outcome::Judged(answers)) => {
+            answers.iter().for_each(|answer| state.metrics.count_postback(answer.code));
+            HttpResponse::Ok()
+                .insert_header((header::CACHE_CONTROL, "no-store"))
+                .json(Value::Object(envelope(&answers)))
+        }
+        Ok(Outcome::Refused(answer)) => refused(&state, &answer),
+        Err(error) => refused(&state, &failed(error)),
+    }
+}
+
+fn refused(state: &State, answer: &Answer) -> HttpResponse {
+    state.metrics.count_postback(answer.code);
+    respond(answer)
+}
+
+async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Result<Outcome> {
+    let transport = Transport::of(request, &state.trusted_proxies).require_private()?;
+    let layout = layout(request)?;
+    let _in_memory = state.batches.enter()?;
+    let content = read(payload, state).await?;
+    let claim = Claim::of_message(request.headers(), &content)?;
+    let sender = Sender::find(state, &claim, transport.client).await?;
+    let powers = sender.powers_over(state, None).await?;
+    let asked = intake::asked_intent(request);
+    match powers.and_then(|powers| Ok((powers, batch::items(layout, &content)?))) {
+        Ok((powers, items)) => {
+            let _in_queue = state.batches.take_turn().await?;
+            Ok(Outcome::Judged(judge(state, &sender, &powers, &asked, &items).await))
+        }
+        Err(refusal) => refuse(state, &sender, refusal, &content).await.map(Outcome::Refused),
+    }
+}
+
+fn layout(request: &HttpRequest) -> Result<Layout, Refusal> {
+    if body::require_type(request, "application/x-ndjson").is_ok() {
+        return Ok(Layout::Lines);
+    }
+    body::require_type(request, "application/json").map(|()| Layout::Array).map_err(|refusal| {
+        refusal.hint("Send a JSON array as `application/json`, or lines as `application/x-ndjson`.")
+    })
+}
+
+async fn read(payload: Payload, state: &State) -> Result<Bytes, Refusal> {
+    let mut payload = payload.into_inner();
+    body::read_up_to(LARGEST_BYTES, &mut payload, state.door.limits.body).await
+}
+
+/// Queues every item before it waits for any, so that they are committed together.
+async fn judge(
+    state: &State,
+    sender: &Sender,
+    powers: &KeyPowers,
+    asked: &Result<Intent, Refusal>,
+    items: &[&[u8]],
+) -> Vec<Answer> {
+    let mut queued = Vec::with_capacity(items.len());
+    for (position, content) in items.iter().enumerate() {
+        let sent = Sent {
+            form: Form::Json,
+            content,
+            parameters: parameters(content),
+            batch_index: i32::try_from(position).ok(),
+        };
+        let received = intake::received(state, sender, Ok(powers.clone()), asked, sent);
+        let set_up = state.cache.set_up_for(&received).await;
+        queued.push(state.ingest.hand_over(received, set_up));
+        if position % ITEMS_AT_A_TIME == ITEMS_AT_A_TIME - 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+    let mut answers = Vec::with_capacity(items.len());
+    for pending in queued {
+        answers.push(answer(pending).await);
+    }
+    answers
+}
+
+fn parameters(content: &[u8]) -> Result<Parameters, Refusal> {
+    Parameters::from_json(content)
+        .map_err(|refusal| Refusal { detail: refusal.detail.replacen("The body", "The item", 1), ..refusal })
+}
+
+/// The verdict on an item. What finds no room is told so, and keeps nobody else from it.
+async fn answer(queued: Result<Pending>) -> Answer {
+    let outcome = match queued {
+        Ok(pending) => pending.answer().await,
+        Err(error) => Err(error),
+    };
+    outcome.unwrap_or_else(|error| match error {
+        Error::Refused(refusal) => Answer::refused(*refusal),
+        Error::Unavailable(why) | Error::Contended(why) => {
+            tracing::debug!(why, "an item of a batch could not be recorded");
+            Answer::refused(Refusal::of(Code::Unavailable))
+        }
+        error @ Error::Internal(_) => failed(error),
+    })
+}
+
+/// Refuses a batch as a whole; one line of the log says so.
+async fn refuse(state: &State, sender: &Sender, refusal: Refusal, content: &[u8]) -> Result<Answer> {
+    let unread = Refusal::of(Code::Malformed);
+    let sent = Sent { form: Form::Json, content, parameters: Err(unread), batch_index: None };
+    let received = intake::received(state, sender, Err(refusal), &Ok(Intent::Count), sent);
+    intake::record(state, received).await
+}
+
+fn envelope(answers: &[Answer]) -> Map<String, Value> {
+    let mut by_code: BTreeMap<&str, usize> = BTreeMap::new();
+    for answer in answers {
+        *by_code.entry(answer.code.as_str()).or_default() += 1;
+    }
+    let accepted = answers.iter().filter(|answer| answer.code.is_success()).count();
+    let rejected = answers.len() - accepted;
+    let results = answers.iter().enumerate().map(|(index, answer)| {
+        let mut body = answer.body();
+        body.insert("index".to_owned(), json!(index));
+        Value::Object(body)
+    });
+    let results: Vec<Value> = results.collect();
+    Map::from_iter([
+        ("message".to_owned(), json!("The batch itself is not recorded: each item has its own verdict.")),
+        ("counts".to_owned(), json!({"accepted": accepted, "rejected": rejected, "by_code": by_code})),
+        ("results".to_owned(), Value::Array(results)),
+    ])
+}
