@@ -68,7 +68,8 @@ fn written(conversion: &Conversion) -> Result<Vec<u8>, Error> {
     if let Some(problem) = conversion.mistake() {
         return Err(Error::NotSent { problem });
     }
-    conversion::body(conversion, Intent::Record).map_err(|error| Error::NotSent { problem: error.to_string() })
+    conversion::body(conversion, Intent::Record)
+        .map_err(|error| Error::NotSent { problem: error.to_string() })
 }
 
 /// Takes the verdicts out of an answer: one for each item, or else it is none of ours.

@@ -10,7 +10,9 @@ use crate::base_url::BaseUrl;
 use crate::conversion::{self, Intent};
 use crate::message_id::MessageId;
 use crate::signing::SigningKey;
-use crate::{Adjusted, Adjustment, ClientBuilder, Conversion, Error, Recorded, attempt, batch, chance, retry};
+use crate::{
+    Adjusted, Adjustment, ClientBuilder, Conversion, Error, Recorded, attempt, batch, chance, retry,
+};
 
 /// Reports conversions to one server with one key.
 ///

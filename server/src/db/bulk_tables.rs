@@ -124,6 +124,46 @@ macro_rules! bulk_tables {
         );
 
         $insert_new!(
+            /// Binds customers to clicks; who is bound stays so. Each customer stands in `rows` once.
+            bind_customers,
+            "customer_bindings",
+            CustomerBinding,
+            [
+                partner_id: Uid = PartnerId,
+                advertiser_id: Uid = AdvertiserId,
+                customer_id: Text = String,
+                click_id: Uid = ClickId,
+                view_through: Bool = bool,
+                class: Nullable<Text> = Option<ClickClass>,
+                link_id: Uid = LinkId,
+                campaign_id: Uid = CampaignId,
+                creative_id: Nullable<Uid> = Option<CreativeId>,
+                publisher_id: Nullable<Uid> = Option<PublisherId>,
+                country: Nullable<Text> = Option<Country>,
+                conversion_id: Uid = ConversionId,
+                bound_at: Utc = Timestamp,
+            ],
+            "ON CONFLICT DO NOTHING"
+        );
+
+        $insert_new!(
+            /// Attaches leads to clicks and customers; what is attached stays so. Each subject stands in `rows` once.
+            attach_leads,
+            "leads",
+            LeadRow,
+            [
+                partner_id: Uid = PartnerId,
+                advertiser_id: Uid = AdvertiserId,
+                subject: Text = String,
+                lead_id: Nullable<Text> = Option<String>,
+                email_sha256: Nullable<Text> = Option<String>,
+            ],
+            "ON CONFLICT (partner_id, advertiser_id, subject) DO UPDATE SET \
+             lead_id = COALESCE(leads.lead_id, excluded.lead_id), \
+             email_sha256 = COALESCE(leads.email_sha256, excluded.email_sha256)"
+        );
+
+        $insert_new!(
             /// Writes exchange rates, in place of those of the same day. Each day of a pair stands in `rows` once.
             put_currency_rates,
             "currency_rates",
@@ -185,6 +225,7 @@ pub(in crate::db) mod types {
     pub use crate::{
         db::{
             rows::{
+                people::{CustomerBinding, LeadRow},
                 records::{Click, Conversion, HourlyTotal, Impression, Postback},
                 setup::CurrencyRate,
             },
@@ -193,6 +234,7 @@ pub(in crate::db) mod types {
         domain::{
             click_id::ClickId,
             conversion::{ConversionStatus, MatchMode},
+            country::Country,
             currency::Currency,
             goal::{HoldEnd, MoneyKind},
             ids::*,

@@ -1,15 +1,19 @@
 //! Reports: cells of the totals, grouped by what the caller asks for. Exact; nothing is guessed or spread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     conversion::ConversionStatus,
     currency::Currency,
+    money::divide_half_even,
     time::Timestamp,
     totals::{self, Sums, TotalKey},
     visitor::ClickClass,
     words::words,
 };
+
+/// Stands for the campaign, the creative and the link of conversions that only a publisher is credited with.
+pub const NOT_LINKED: &str = "(not linked)";
 
 words! {
     /// What a report can be grouped by.
@@ -40,6 +44,9 @@ impl Dimension {
             Self::Hour => Some(key.hour.to_string()),
             Self::Day => Some(date(key.hour)),
             Self::Advertiser => Some(key.advertiser_id.to_string()),
+            Self::Campaign | Self::Creative | Self::Link if key.link_id.is_none() => {
+                Some(NOT_LINKED.to_owned())
+            }
             Self::Campaign => key.campaign_id.map(|id| id.to_string()),
             Self::Creative => key.creative_id.map(|id| id.to_string()),
             Self::Link => key.link_id.map(|id| id.to_string()),
@@ -68,8 +75,14 @@ pub struct Row {
     pub impressions: i64,
     /// Impressions by machines, prefetched ones, those of links out of use and those without consent.
     pub filtered_impressions: i64,
-    /// Conversions by currency and status.
+    /// Conversions by currency and status, but for rebills.
     pub conversions: BTreeMap<Option<Currency>, ByStatus>,
+    /// Conversions by customers that came again, likewise.
+    pub rebills: BTreeMap<Option<Currency>, ByStatus>,
+    /// How many of the valid conversions no click led to.
+    pub not_linked: i64,
+    /// The payouts of what clicks led to and is valid, by currency.
+    pub linked_payouts: BTreeMap<Option<Currency>, i128>,
 }
 
 impl Row {
@@ -78,6 +91,10 @@ impl Row {
             *self.clicks.entry(class).or_default() += sums.events;
         } else if let Some(status) = ConversionStatus::parse(&key.kind) {
             self.conversions.entry(key.currency).or_default().entry(status).or_default().add(sums);
+            self.add_valid(key, status, sums);
+        } else if let Some(status) = key.kind.strip_prefix(totals::REBILL).and_then(ConversionStatus::parse) {
+            self.rebills.entry(key.currency).or_default().entry(status).or_default().add(sums);
+            self.add_valid(key, status, sums);
         } else if key.kind == totals::NO_CONSENT {
             self.no_consent_clicks += sums.events;
         } else if let Some(class) = key.kind.strip_prefix(totals::IMPRESSION) {
@@ -88,6 +105,16 @@ impl Row {
         }
     }
 
+    fn add_valid(&mut self, key: &TotalKey, status: ConversionStatus, sums: Sums) {
+        if !VALID.contains(&status) {
+            return;
+        }
+        match key.link_id {
+            Some(_) => *self.linked_payouts.entry(key.currency).or_default() += sums.payout,
+            None => self.not_linked += sums.events,
+        }
+    }
+
     /// Clicks of one class.
     pub fn clicks(&self, class: ClickClass) -> i64 {
         self.clicks.get(&class).copied().unwrap_or(0)
@@ -95,24 +122,43 @@ impl Row {
 
     /// Conversions with one status, in any currency.
     pub fn conversions(&self, status: ConversionStatus) -> i64 {
-        self.conversions.values().filter_map(|by_status| by_status.get(&status)).map(|sums| sums.events).sum()
+        events(&self.conversions, status)
     }
 
-    /// Conversions that are or may become payable.
-    pub fn valid_conversions(&self) -> i64 {
-        VALID.iter().map(|status| self.conversions(*status)).sum()
+    /// Rebills with one status, in any currency.
+    pub fn rebills(&self, status: ConversionStatus) -> i64 {
+        events(&self.rebills, status)
     }
 
-    /// Valid conversions per click; none where there are no clicks.
+    /// Every currency that there is money in.
+    pub fn currencies(&self) -> BTreeSet<Currency> {
+        self.conversions.keys().chain(self.rebills.keys()).filter_map(|currency| *currency).collect()
+    }
+
+    /// Valid conversions that clicks led to, per click; none where there are no clicks. Rebills are no conversions of their
+    /// own.
     pub fn conversion_rate(&self) -> Option<f64> {
         let clicks = self.clicks(ClickClass::Human);
+        let valid: i64 = VALID.iter().map(|status| self.conversions(*status)).sum();
         // Counts are far below 2^53, where a float is exact; money never becomes one.
-        (clicks > 0).then(|| self.valid_conversions() as f64 / clicks as f64)
+        (clicks > 0).then(|| (valid - self.not_linked) as f64 / clicks as f64)
+    }
+
+    /// What publishers earn per click, of what clicks led to, rounded half to even to the micro; none where there are no
+    /// clicks.
+    pub fn earnings_per_click(&self, currency: Currency) -> Option<i128> {
+        let clicks = i128::from(self.clicks(ClickClass::Human));
+        let payouts = self.linked_payouts.get(&Some(currency)).copied().unwrap_or_default();
+        (clicks > 0).then(|| divide_half_even(payouts, clicks))
     }
 }
 
+fn events(by_currency: &BTreeMap<Option<Currency>, ByStatus>, status: ConversionStatus) -> i64 {
+    by_currency.values().filter_map(|by_status| by_status.get(&status)).map(|sums| sums.events).sum()
+}
+
 /// The statuses that are or may become payable.
-const VALID: [ConversionStatus; 3] =
+pub const VALID: [ConversionStatus; 3] =
     [ConversionStatus::Approved, ConversionStatus::Pending, ConversionStatus::OnHold];
 
 /// The sums over the statuses that are or may become payable.
@@ -171,6 +217,10 @@ mod tests {
         (key, Sums { events: 1, amount: 40, payout: 5, revenue: 8 })
     }
 
+    fn valid(row: &Row) -> i64 {
+        VALID.iter().map(|status| row.conversions(*status)).sum()
+    }
+
     fn some(text: &str) -> Option<String> {
         Some(text.to_owned())
     }
@@ -217,7 +267,7 @@ mod tests {
     fn what_is_never_payable_is_not_valid() {
         let each: Vec<_> = ConversionStatus::ALL.iter().map(|status| conversion(1, *status, "EUR")).collect();
         let row = total(&each);
-        assert_eq!(row.valid_conversions(), 3);
+        assert_eq!(valid(&row), 3);
         let sums = valid_sums(&row.conversions[&Currency::parse("EUR")]);
         assert_eq!(sums, Sums { events: 3, amount: 120, payout: 15, revenue: 24 });
         assert_eq!(row.conversions(ConversionStatus::Reversed), 1);
@@ -243,6 +293,30 @@ mod tests {
     }
 
     #[test]
+    fn rebills_are_counted_apart_and_paid_all_the_same() {
+        let (key, sums) = conversion(1, ConversionStatus::Approved, "EUR");
+        let rebill = TotalKey { kind: format!("{}approved", totals::REBILL), ..key.clone() };
+        let row = total(&[click(1, ClickClass::Human), (key, sums), (rebill, sums)]);
+        assert_eq!((valid(&row), row.rebills(ConversionStatus::Approved)), (1, 1));
+        assert_eq!(row.conversion_rate(), Some(1.0));
+        assert_eq!(row.earnings_per_click(Currency::parse("EUR").unwrap()), Some(10));
+    }
+
+    #[test]
+    fn what_no_click_led_to_stands_in_rows_of_its_own() {
+        let (key, sums) = conversion(1, ConversionStatus::Approved, "EUR");
+        let alone = TotalKey { campaign_id: None, creative_id: None, link_id: None, ..key.clone() };
+        let cells = [click(1, ClickClass::Human), (key.clone(), sums), (alone, sums)];
+        for dimension in [Dimension::Campaign, Dimension::Creative, Dimension::Link] {
+            let rows = group(&cells, &[dimension]);
+            let (_, row) = rows.iter().find(|(values, _)| values[0].as_deref() == Some(NOT_LINKED)).unwrap();
+            let euro = Currency::parse("EUR").unwrap();
+            assert_eq!((valid(row), row.conversion_rate(), row.earnings_per_click(euro)), (1, None, None));
+        }
+        assert_eq!(total(&cells).conversion_rate(), Some(1.0), "it is not spread over clicks");
+    }
+
+    #[test]
     fn a_conversion_that_changed_its_status_is_in_one_place() {
         let (held, sums) = conversion(1, ConversionStatus::OnHold, "EUR");
         let left = (held.clone(), sums.negated());
@@ -262,7 +336,7 @@ mod tests {
         let days: Vec<_> =
             rows.iter().map(|(values, row)| (values[0].as_deref(), row.clicks(ClickClass::Human))).collect();
         assert_eq!(days, [(Some("2026-11-22"), 1), (Some("2026-11-23"), 1)]);
-        assert_eq!(rows[0].1.valid_conversions(), 1);
+        assert_eq!(valid(&rows[0].1), 1);
         assert_eq!(group(&cells, &[Dimension::Hour])[0].0, [some("2026-11-22T02:00:00Z")]);
     }
 

@@ -206,7 +206,7 @@ async fn the_sdk_cuts_reports_into_batches_and_gives_each_its_result() {
     assert_eq!(results.len(), 1_200);
     assert_eq!(results[3].as_ref().unwrap_err().refusal().unwrap().code.as_str(), "click_id_malformed");
     let (first, again) = (results[0].as_ref().unwrap(), results[1_100].as_ref().unwrap());
-    assert_eq!((again.outcome.code(), &again.conversion_id), ("duplicate", &first.conversion_id));
+    assert_eq!((again.outcome.code().as_str(), &again.conversion_id), ("duplicate", &first.conversion_id));
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1_199);
     assert_eq!(acme.agency.all("/v1/conversions").await.len(), 1_198);
     assert!(acme.sdk().record_batch(&[]).await.unwrap().is_empty());

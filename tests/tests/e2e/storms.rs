@@ -1,11 +1,14 @@
 //! Many at one instant.
 
-use futures_util::future::join_all;
-use serde_json::json;
-use tallyback::{Outcome, Recorded};
-use tallyback_tests::{Acme, Process, TestApp, TestDatabase};
+use std::collections::BTreeMap;
 
-use super::tallyback;
+use futures_util::{StreamExt, future::join_all, stream};
+use reqwest::header::CONTENT_TYPE;
+use serde_json::{Value, json};
+use tallyback::{Outcome, Recorded};
+use tallyback_tests::{Acme, Answer, Process, TestApp, TestDatabase, client, now};
+
+use super::{tallyback, verify::verify};
 
 const AT_ONCE: usize = 50;
 
@@ -111,6 +114,54 @@ async fn two_amounts_for_one_order_are_one_conversion_and_one_conflict() {
         assert_eq!(codes, ["accepted", "duplicate_conflict"]);
     }
     assert_eq!(acme.agency.all("/v1/conversions").await.len(), 10);
+}
+
+/// Reports conversions as JSON, to these places in turn, two hundred at a time.
+pub async fn report_all(places: &[Acme], bodies: Vec<Value>) -> Vec<Answer> {
+    let client = client();
+    let reports = bodies.into_iter().enumerate().map(|(number, body)| {
+        let acme = &places[number % places.len()];
+        let request = client.post(format!("{}/v1/conversions", acme.agency.base_url));
+        let request = request.header(CONTENT_TYPE, "application/json");
+        let body = body.to_string();
+        Answer::to(acme.signer().sign(request, &format!("msg_{number}"), now(), body.as_bytes()))
+    });
+    stream::iter(reports).buffer_unordered(200).collect().await
+}
+
+/// How many answers have each code.
+fn by_code(answers: Vec<Answer>) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for answer in answers {
+        *counts.entry(answer.body["code"].as_str().unwrap_or(&answer.text).to_owned()).or_default() += 1;
+    }
+    counts
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_identical_postbacks_are_one_conversion() {
+    let app = TestApp::start().await;
+    let acme = app.acme().await;
+    let click_id = acme.click().await;
+    let sale = json!({"goal": "purchase", "click_id": click_id, "order_id": "A-1", "amount": "49.90", "currency": "EUR"});
+    let answers = by_code(report_all(&[acme.clone()], vec![sale; 1_000]).await);
+    let expected = [("accepted", 1), ("duplicate", 999)].map(|(code, count)| (code.to_owned(), count));
+    assert_eq!(answers, BTreeMap::from(expected));
+    let report = acme.agency.report_until("", "/totals/conversions/total", json!(1)).await;
+    assert_eq!(report["totals"]["money"][0]["amount"], "49.90");
+    assert_eq!(verify(&app.database, &[]).await.code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_amounts_for_one_order_in_a_thousand_one_is_counted() {
+    let app = TestApp::start().await;
+    let acme = app.acme().await;
+    let click_id = acme.click().await;
+    let sale = |number: usize| json!({"goal": "purchase", "click_id": click_id, "order_id": "A-1", "amount": (10 + number % 2).to_string(), "currency": "EUR"});
+    let answers = by_code(report_all(&[acme.clone()], (0..1_000).map(sale).collect()).await);
+    let expected = [("accepted", 1), ("duplicate", 499), ("duplicate_conflict", 500)];
+    assert_eq!(answers, BTreeMap::from(expected.map(|(code, count)| (code.to_owned(), count))));
+    assert_eq!(verify(&app.database, &[]).await.code, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

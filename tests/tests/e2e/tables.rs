@@ -13,7 +13,11 @@ use tokio_postgres::{Client, NoTls};
 /// What belongs to no partner: the installation, the tenants, and the two directories that lead to a tenant.
 const WITHOUT_PARTNER: [&str; 5] =
     ["__diesel_schema_migrations", "installation", "key_directory", "link_directory", "partners"];
-const CORE: [&str; 21] = [
+const CORE: [&str; 25] = [
+    "currency_rates",
+    "customer_bindings",
+    "goal_counts",
+    "leads",
     "adjustments",
     "advertisers",
     "api_keys",

@@ -2,29 +2,31 @@
 //! turn, write the verdicts and the lines of the log. All of it happens in the transaction it is called in; the
 //! answers are for after the commit.
 
+mod caps;
 mod ledger;
+mod people;
+mod written;
 
 use std::collections::{BTreeMap, HashSet};
 
+use caps::{Admission, Counts};
 use ledger::Ledger;
-use serde_json::{Map, Value};
+use people::People;
+pub(super) use written::without_nul;
 
 use super::{Conn, bulk, totals};
 use crate::{
     db::{
-        received::{Incoming, Received},
+        received::Incoming,
         rows::records::{Conversion, Postback},
         scope::PartnerScope,
-        sql_types::Json,
     },
     domain::{
         answer::Answer,
-        attribution::{self, CustomerFacts, Facts, Proof, Verdict},
-        click_id::Touch,
-        counted::Counted,
+        attribution::{self, Facts, Verdict},
+        goal::GoalRules,
         ids::{AdvertiserId, ConversionId, GoalId, PartnerId, RowId},
-        postback::{About, Intent, Report},
-        pricing::Price,
+        postback::{Intent, Report},
         refusal::Refusal,
         totals::Changes,
     },
@@ -39,14 +41,17 @@ const ATTEMPTS: usize = 6;
 pub fn record(conn: &mut Conn, batch: &[Incoming]) -> Result<Vec<Answer>> {
     let mut answers: Vec<Option<Answer>> = vec![None; batch.len()];
     let mut added: BTreeMap<PartnerId, (RowId, Changes)> = BTreeMap::new();
+    let mut counts = Counts::hold(conn, batch)?;
+    let first_view = if batch.iter().any(counts_exactly) { View::Whole } else { View::ClicksOnly };
     for attempt in 0..ATTEMPTS {
         let waiting: Vec<usize> = (0..batch.len()).filter(|position| answers[*position].is_none()).collect();
         if waiting.is_empty() {
             break;
         }
-        let view = if attempt == 0 { View::ClicksOnly } else { View::Whole };
-        let mut round = Round::judge(conn, waiting.iter().map(|position| &batch[*position]), view)?;
-        round.insert(conn)?;
+        let view = if attempt == 0 { first_view } else { View::Whole };
+        let reports = waiting.iter().map(|position| &batch[*position]);
+        let mut round = Round::judge(conn, reports, view, &mut counts)?;
+        round.insert(conn, &mut counts)?;
         for conversion in round.counted() {
             let received = &batch[waiting[conversion.position]].received;
             let (_, changes) =
@@ -58,18 +63,30 @@ pub fn record(conn: &mut Conn, batch: &[Incoming]) -> Result<Vec<Answer>> {
             answers[*position] = answer;
         }
     }
+    counts.write(conn)?;
     let answers: Option<Vec<Answer>> = answers.into_iter().collect();
     let answers =
         answers.ok_or_else(|| Error::Internal("a conversion is there, and cannot be seen".into()))?;
     let answers: Vec<Answer> =
         batch.iter().zip(answers).map(|(incoming, answer)| named(incoming, answer)).collect();
     let lines: Vec<Postback> =
-        batch.iter().zip(&answers).map(|(incoming, answer)| line(incoming, answer)).collect();
+        batch.iter().zip(&answers).map(|(incoming, answer)| written::postback(incoming, answer)).collect();
     bulk::insert_postbacks(conn, &lines)?;
     let added =
         added.into_iter().map(|(partner, (id, changes))| (PartnerScope::established(partner), id, changes));
     totals::add_all(conn, added)?;
     Ok(answers)
+}
+
+/// Whether what is counted already has to be known from the start: what is counted twice in passing must not take a place.
+fn counts_exactly(incoming: &Incoming) -> bool {
+    goal_of(incoming).is_some_and(|goal| goal.caps.is_some() || goal.max_rebills.is_some())
+}
+
+/// The goal that a report names.
+fn goal_of(incoming: &Incoming) -> Option<&GoalRules> {
+    let report = incoming.received.report.as_ref().ok()?;
+    incoming.set_up.rules.goals.iter().find(|goal| goal.event_name == report.goal)
 }
 
 fn named(incoming: &Incoming, answer: Answer) -> Answer {
@@ -80,6 +97,7 @@ fn named(incoming: &Incoming, answer: Answer) -> Answer {
 struct Wanted {
     position: usize,
     row: Conversion,
+    admission: Option<Admission>,
 }
 
 /// How much is looked up before a round. Most reports are new, and the unique keys say so without a look-up: only what
@@ -94,37 +112,58 @@ enum View {
 struct Round<'a> {
     view: View,
     reports: Vec<&'a Incoming>,
-    verdicts: Vec<Result<Verdict, Refusal>>,
+    verdicts: Vec<Option<Result<Verdict, Refusal>>>,
     wanted: Vec<Wanted>,
     written: HashSet<ConversionId>,
+    people: People,
 }
 
 impl<'a> Round<'a> {
-    /// Decides about each in turn; what an earlier one counts, a later one repeats.
-    fn judge(conn: &mut Conn, reports: impl Iterator<Item = &'a Incoming>, view: View) -> Result<Self> {
+    /// Decides about each in turn; what an earlier one counts, a later one repeats. Who comes with a customer that an
+    /// earlier one is about to bind waits for the next round.
+    fn judge(
+        conn: &mut Conn,
+        reports: impl Iterator<Item = &'a Incoming>,
+        view: View,
+        counts: &mut Counts,
+    ) -> Result<Self> {
         let reports: Vec<&Incoming> = reports.collect();
+        let mut people = People::load(conn, &reports)?;
         let mut ledger = Ledger::load(conn, &reports, view == View::Whole)?;
         let (mut verdicts, mut wanted) = (Vec::with_capacity(reports.len()), Vec::new());
         for (position, incoming) in reports.iter().enumerate() {
-            let verdict = judge(incoming, &ledger);
-            if let (Ok(Verdict::Count(counted)), Some(Intent::Count)) = (&verdict, intent(incoming)) {
-                let row = row(&incoming.received, counted);
-                ledger.remember(&row);
-                wanted.push(Wanted { position, row });
+            if people.has_to_wait(incoming) {
+                verdicts.push(None);
+                continue;
             }
-            verdicts.push(verdict);
+            let mut verdict = judge(incoming, &ledger, &people);
+            if let Ok(Verdict::Count(counted)) = &mut verdict {
+                let admission = counts.admit(incoming, counted);
+                if intent(incoming) == Some(Intent::Count) {
+                    let row = written::conversion(&incoming.received, counted);
+                    ledger.remember(&row);
+                    people.remember(incoming, counted, &row);
+                    wanted.push(Wanted { position, row, admission });
+                } else {
+                    admission.iter().for_each(|admission| counts.take_back(admission));
+                }
+            }
+            verdicts.push(Some(verdict));
         }
-        Ok(Self { view, reports, verdicts, wanted, written: HashSet::new() })
+        Ok(Self { view, reports, verdicts, wanted, written: HashSet::new(), people })
     }
 
     /// Writes what is wanted, in the order of its keys: two writers that want the same never wait for each other.
-    fn insert(&mut self, conn: &mut Conn) -> Result<()> {
+    fn insert(&mut self, conn: &mut Conn, counts: &mut Counts) -> Result<()> {
         self.wanted.sort_by(|one, other| key(&one.row).cmp(&key(&other.row)));
         let rows: Vec<Conversion> = self.wanted.iter().map(|wanted| wanted.row.clone()).collect();
         if !rows.is_empty() {
             self.written = bulk::insert_conversions(conn, &rows)?.into_iter().collect();
         }
-        Ok(())
+        for wanted in self.wanted.iter().filter(|wanted| !self.written.contains(&wanted.row.id)) {
+            wanted.admission.iter().for_each(|admission| counts.take_back(admission));
+        }
+        std::mem::take(&mut self.people).write(conn, |id| self.written.contains(&id))
     }
 
     fn counted(&self) -> impl Iterator<Item = &Wanted> {
@@ -137,7 +176,7 @@ impl<'a> Round<'a> {
         let is_whole = self.view == View::Whole && self.written.len() == self.wanted.len();
         self.reports.iter().zip(&self.verdicts).map(move |(incoming, verdict)| {
             let stands = is_whole || self.written.contains(&incoming.received.conversion_id);
-            stands.then(|| answer(incoming, verdict))
+            verdict.as_ref().filter(|_| stands).map(|verdict| answer(incoming, verdict))
         })
     }
 }
@@ -155,7 +194,7 @@ fn answer(incoming: &Incoming, verdict: &Result<Verdict, Refusal>) -> Answer {
     if intent(incoming) == Some(Intent::Validate) { answer.validated() } else { answer }
 }
 
-fn judge(incoming: &Incoming, ledger: &Ledger) -> Result<Verdict, Refusal> {
+fn judge(incoming: &Incoming, ledger: &Ledger, people: &People) -> Result<Verdict, Refusal> {
     let received = &incoming.received;
     let report = received.report.as_ref().map_err(Clone::clone)?;
     let advertiser_id = incoming.set_up.advertiser.clone()?;
@@ -171,8 +210,8 @@ fn judge(incoming: &Incoming, ledger: &Ledger) -> Result<Verdict, Refusal> {
         rates: incoming.set_up.rates.clone(),
         publisher: incoming.set_up.publisher,
         click: ledger.click(incoming),
-        customer: CustomerFacts::default(),
-        leads: Vec::new(),
+        customer: people.customer(incoming),
+        leads: people.leads(incoming),
         same_key,
         same_order,
     };
@@ -181,119 +220,16 @@ fn judge(incoming: &Incoming, ledger: &Ledger) -> Result<Verdict, Refusal> {
 
 /// The goal that a report names, and the key that its conversion would have.
 fn key_of(incoming: &Incoming, report: &Report) -> Option<(GoalId, String)> {
-    let goal = attribution::goal_for(report, &incoming.set_up.rules.goals).ok()?;
-    let click = incoming.received.click.as_ref()?.as_ref().ok()?;
-    Some((goal.id, attribution::count_key(goal.counting, Some(*click), report.order_id.as_deref())))
+    let goal = goal_of(incoming)?;
+    let click = match &incoming.received.click {
+        Some(Ok(click)) => Some(*click),
+        Some(Err(_)) => return None,
+        None => None,
+    };
+    let key = attribution::count_key(goal.counting, click, report.order_id.as_deref());
+    Some((goal.id, key)).filter(|(_, key)| !key.is_empty())
 }
 
 fn key(row: &Conversion) -> (PartnerId, AdvertiserId, GoalId, &str) {
     (row.partner_id, row.advertiser_id, row.goal_id, &row.count_key)
-}
-
-fn row(received: &Received, counted: &Counted) -> Conversion {
-    let click = counted.click.as_ref();
-    let Price { terms, worth, .. } = &counted.price;
-    Conversion {
-        partner_id: received.scope.id(),
-        id: received.conversion_id,
-        advertiser_id: counted.advertiser_id,
-        goal_id: counted.goal_id,
-        count_key: counted.count_key.clone(),
-        match_mode: counted.match_mode,
-        click_id: click.map(|click| click.id),
-        link_id: click.map(|click| click.credit.link_id),
-        campaign_id: click.map(|click| click.credit.campaign_id),
-        creative_id: click.and_then(|click| click.credit.creative_id),
-        publisher_id: counted.publisher_id,
-        order_id: counted.order_id.clone(),
-        customer_id: counted.customer_id.clone(),
-        status: counted.status,
-        flags: Json(counted.flags.clone()),
-        amount_micros: worth.amount,
-        currency: terms.currency,
-        payout_micros: worth.payout,
-        revenue_micros: worth.revenue,
-        clicked_at: click.map(|click| click.id.minted_at()),
-        event_time: counted.event_time,
-        received_at: received.received_at,
-        hold_until: counted.hold_until,
-        hold_end: counted.hold_end,
-        postback_id: received.postback_id,
-        parameters: Json(counted.extras.clone()),
-        updated_at: received.received_at,
-        view_through: click.is_some_and(|click| click.touch == Touch::Impression),
-        payout_kind: terms.payout.kind(),
-        payout_number: terms.payout.micros(),
-        payout_rule: counted.price.payout_rule.clone(),
-        revenue_kind: terms.revenue.kind(),
-        revenue_number: terms.revenue.micros(),
-        revenue_rule: counted.price.revenue_rule.clone(),
-        original_amount_micros: worth.original,
-        original_currency: terms.exchange.map(|exchange| exchange.from),
-        exchange_rate: terms.exchange.map(|exchange| exchange.rate),
-        capped_payout_micros: Some(counted.price.payout_for_caps).filter(|payout| *payout != worth.payout),
-    }
-}
-
-fn line(incoming: &Incoming, answer: &Answer) -> Postback {
-    let received = &incoming.received;
-    let goal = received
-        .report
-        .as_ref()
-        .ok()
-        .and_then(|report| attribution::goal_for(report, &incoming.set_up.rules.goals).ok());
-    Postback {
-        partner_id: received.scope.id(),
-        id: received.postback_id,
-        received_at: received.received_at,
-        form: received.form,
-        key_id: received.key_id,
-        advertiser_id: incoming.set_up.advertiser.as_ref().ok().copied(),
-        goal_id: goal.map(|goal| goal.id),
-        click_id: received.clicked(),
-        conversion_id: answer.conversion_id,
-        message_id: received.message_id.clone(),
-        code: answer.code.as_str().to_owned(),
-        http_status: i32::from(answer.code.status()),
-        request: Json(without_nul(received.request.clone())),
-        answer: Json(without_nul(answer.body())),
-        batch_index: received.batch_index,
-        test: received.is_test,
-        not_enforced: match received.powers.proof {
-            Proof::NotEnforced(code) => Some(code.as_str().to_owned()),
-            Proof::Signature | Proof::Token | Proof::WeakToken => None,
-        },
-        about: About::Conversion,
-    }
-}
-
-/// PostgreSQL keeps no NUL in a document. The refusal says that there was one; the log shows where.
-pub(super) fn without_nul(document: Map<String, Value>) -> Map<String, Value> {
-    if document.iter().any(|(name, value)| name.contains('\0') || has_nul(value)) {
-        document.into_iter().map(|(name, value)| (replaced(name), value_without_nul(value))).collect()
-    } else {
-        document
-    }
-}
-
-fn has_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(has_nul),
-        Value::Object(members) => members.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
-fn value_without_nul(value: Value) -> Value {
-    match value {
-        Value::String(text) => replaced(text).into(),
-        Value::Array(items) => items.into_iter().map(value_without_nul).collect(),
-        Value::Object(members) => without_nul(members).into(),
-        other => other,
-    }
-}
-
-fn replaced(text: String) -> String {
-    text.replace('\0', "\u{fffd}")
 }

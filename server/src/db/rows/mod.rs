@@ -3,5 +3,6 @@
 
 pub mod accounts;
 pub mod packed;
+pub mod people;
 pub mod records;
 pub mod setup;

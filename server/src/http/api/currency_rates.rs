@@ -160,8 +160,8 @@ fn read_rates(fields: &mut Fields, rates: Option<Vec<NewCurrencyRate>>) -> Vec<D
     read
 }
 
-/// Imports exchange rates from a table: comma-separated values with the header line `base,quote,date,rate` (the columns in
-/// any order), at most 1 MiB. The rules are those of `PUT /v1/currency-rates`. All of the lines are written, or, if any of
+/// Imports exchange rates from a table of comma-separated values. It begins with the header line `base,quote,date,rate`, the
+/// columns in any order, and has at most 1 MiB. The rules are those of `PUT /v1/currency-rates`. All of the lines are written, or, if any of
 /// them is wrong, none: `errors` names each line (`line 3`), up to a hundred.
 #[utoipa::path(tag = "Currency rates",
     request_body(content = String, content_type = "text/csv", description = "The table.", example = "base,quote,date,rate\nUSD,EUR,2026-11-24,0.92\nGBP,EUR,2026-11-24,1.14"),

@@ -29,9 +29,9 @@ const MOST_CONVERSIONS: i64 = 1_000_000_000;
 pub struct GoalOverride {
     /// Only for this publisher: its id, or `ext:` and your own. One of publisher and country must be there.
     publisher_id: Option<String>,
-    /// Only for clicks from this country: ISO 3166-1 alpha-2 in capitals. Needs a geo database; a conversion without a
+    /// Only for clicks from this country: ISO 3166-1 alpha-2. Needs a geo database; a conversion without a
     /// click has no country.
-    #[schema(pattern = "^[A-Z]{2}$")]
+    #[schema(pattern = "^[A-Za-z]{2}$")]
     country: Option<String>,
     /// What the publisher earns instead. One of payout and revenue must be there.
     payout: Option<GoalMoney>,
@@ -163,7 +163,8 @@ fn read_override(fields: &mut Fields, index: usize, one: GoalOverride) -> NamedO
 }
 
 fn country(text: String) -> Result<Country, String> {
-    Country::parse(&text).ok_or_else(|| format!("`{text}` is not two capitals, such as DE"))
+    let country = Country::parse(&text.to_ascii_uppercase());
+    country.ok_or_else(|| format!("`{text}` is not an ISO 3166-1 code of two letters, such as DE"))
 }
 
 /// Reads caps.

@@ -56,7 +56,7 @@ pub struct ReportQuery {
     goal_id: Option<String>,
 }
 
-/// Conversions by status.
+/// Conversions, or rebills, by status.
 #[derive(Serialize, ToSchema)]
 pub struct ConversionCounts {
     /// That are or may become payable: pending, on hold and approved.
@@ -76,8 +76,10 @@ pub struct ConversionCounts {
 /// Sums of money as decimal strings.
 #[derive(Serialize, ToSchema)]
 pub struct SumsView {
-    /// Conversions.
+    /// Conversions, but for rebills.
     conversions: i64,
+    /// Rebills.
+    rebills: i64,
     /// Reported amounts.
     amount: String,
     /// What publishers earn.
@@ -91,9 +93,12 @@ pub struct SumsView {
 pub struct MoneyView {
     /// The currency.
     currency: Currency,
-    /// Over all that is or may become payable.
+    /// Over all that is or may become payable, rebills included.
     #[serde(flatten)]
     total: SumsView,
+    /// Earnings per click: what publishers earn of what clicks led to, per click of a person, rounded half to even to the
+    /// sixth decimal; null where there are no clicks.
+    epc: Option<String>,
     /// By status.
     by_status: BTreeMap<String, SumsView>,
 }
@@ -117,7 +122,9 @@ pub struct Metrics {
     filtered_impressions: i64,
     /// Conversions.
     conversions: ConversionCounts,
-    /// Conversions that are or may become payable, per click; null where there are no clicks.
+    /// Conversions by customers that came again, matched by `customer_id` alone; they are not among `conversions`.
+    rebills: ConversionCounts,
+    /// Conversions that are or may become payable and that a click led to, per click; null where there are no clicks.
     conversion_rate: Option<f64>,
     /// Money, by currency.
     money: Vec<MoneyView>,
@@ -127,7 +134,7 @@ pub struct Metrics {
 #[derive(Serialize, ToSchema)]
 pub struct ReportRow {
     /// The value of each dimension asked for: a date, an hour or an id; null where a row has none, such as the goal
-    /// of clicks.
+    /// of clicks; `(not linked)` for campaign, creative and link of conversions without a click.
     dimensions: BTreeMap<String, Option<String>>,
     /// The figures.
     #[serde(flatten)]
@@ -136,7 +143,7 @@ pub struct ReportRow {
 
 /// A report.
 #[derive(Serialize, ToSchema)]
-#[schema(examples(json!({"from": "2026-11-01T00:00:00Z", "to": "2026-11-23T00:00:00Z", "dimensions": ["day"], "rows": [{"dimensions": {"day": "2026-11-22"}, "clicks": 10, "bot_clicks": 1, "prefetch_clicks": 0, "invalid_clicks": 0, "no_consent_clicks": 0, "impressions": 400, "filtered_impressions": 2, "conversions": {"total": 1, "pending": 0, "on_hold": 0, "approved": 1, "rejected": 0, "reversed": 0}, "conversion_rate": 0.1, "money": [{"currency": "EUR", "conversions": 1, "amount": "49.90", "payout": "4.99", "revenue": "6.2375", "by_status": {"approved": {"conversions": 1, "amount": "49.90", "payout": "4.99", "revenue": "6.2375"}}}]}], "totals": {"clicks": 10, "bot_clicks": 1, "prefetch_clicks": 0, "invalid_clicks": 0, "no_consent_clicks": 0, "impressions": 400, "filtered_impressions": 2, "conversions": {"total": 1, "pending": 0, "on_hold": 0, "approved": 1, "rejected": 0, "reversed": 0}, "conversion_rate": 0.1, "money": []}})))]
+#[schema(examples(json!({"from": "2026-11-01T00:00:00Z", "to": "2026-11-23T00:00:00Z", "dimensions": ["day"], "rows": [{"dimensions": {"day": "2026-11-22"}, "clicks": 10, "bot_clicks": 1, "prefetch_clicks": 0, "invalid_clicks": 0, "no_consent_clicks": 0, "impressions": 400, "filtered_impressions": 2, "conversions": {"total": 1, "pending": 0, "on_hold": 0, "approved": 1, "rejected": 0, "reversed": 0}, "rebills": {"total": 0, "pending": 0, "on_hold": 0, "approved": 0, "rejected": 0, "reversed": 0}, "conversion_rate": 0.1, "money": [{"currency": "EUR", "conversions": 1, "rebills": 0, "amount": "49.90", "payout": "4.99", "revenue": "6.2375", "epc": "0.499", "by_status": {"approved": {"conversions": 1, "rebills": 0, "amount": "49.90", "payout": "4.99", "revenue": "6.2375"}}}]}], "totals": {"clicks": 10, "bot_clicks": 1, "prefetch_clicks": 0, "invalid_clicks": 0, "no_consent_clicks": 0, "impressions": 400, "filtered_impressions": 2, "conversions": {"total": 1, "pending": 0, "on_hold": 0, "approved": 1, "rejected": 0, "reversed": 0}, "rebills": {"total": 0, "pending": 0, "on_hold": 0, "approved": 0, "rejected": 0, "reversed": 0}, "conversion_rate": 0.1, "money": []}})))]
 pub struct Report {
     /// Its first hour.
     from: Timestamp,
@@ -150,9 +157,21 @@ pub struct Report {
     totals: Metrics,
 }
 
+impl ConversionCounts {
+    fn of(count: impl Fn(ConversionStatus) -> i64) -> Self {
+        Self {
+            total: report::VALID.iter().map(|status| count(*status)).sum(),
+            pending: count(ConversionStatus::Pending),
+            on_hold: count(ConversionStatus::OnHold),
+            approved: count(ConversionStatus::Approved),
+            rejected: count(ConversionStatus::Rejected),
+            reversed: count(ConversionStatus::Reversed),
+        }
+    }
+}
+
 impl From<&Row> for Metrics {
     fn from(row: &Row) -> Self {
-        let count = |status| row.conversions(status);
         Self {
             clicks: row.clicks(ClickClass::Human),
             bot_clicks: row.clicks(ClickClass::Bot),
@@ -161,42 +180,46 @@ impl From<&Row> for Metrics {
             no_consent_clicks: row.no_consent_clicks,
             impressions: row.impressions,
             filtered_impressions: row.filtered_impressions,
-            conversions: ConversionCounts {
-                total: row.valid_conversions(),
-                pending: count(ConversionStatus::Pending),
-                on_hold: count(ConversionStatus::OnHold),
-                approved: count(ConversionStatus::Approved),
-                rejected: count(ConversionStatus::Rejected),
-                reversed: count(ConversionStatus::Reversed),
-            },
+            conversions: ConversionCounts::of(|status| row.conversions(status)),
+            rebills: ConversionCounts::of(|status| row.rebills(status)),
             conversion_rate: row.conversion_rate(),
-            money: row
-                .conversions
-                .iter()
-                .filter_map(|(currency, sums)| Some(money((*currency)?, sums)))
-                .collect(),
+            money: row.currencies().into_iter().map(|currency| money(row, currency)).collect(),
         }
     }
 }
 
-fn money(currency: Currency, by_status: &ByStatus) -> MoneyView {
-    let view = |sums: Sums| SumsView {
-        conversions: sums.events,
-        amount: sum_to_decimal(sums.amount, currency),
-        payout: sum_to_decimal(sums.payout, currency),
-        revenue: sum_to_decimal(sums.revenue, currency),
+fn money(row: &Row, currency: Currency) -> MoneyView {
+    let none = ByStatus::new();
+    let [conversions, rebills] =
+        [&row.conversions, &row.rebills].map(|sums| sums.get(&Some(currency)).unwrap_or(&none));
+    let view = |of_conversions: Sums, of_rebills: Sums| {
+        let mut sum = of_conversions;
+        sum.add(of_rebills);
+        SumsView {
+            conversions: of_conversions.events,
+            rebills: of_rebills.events,
+            amount: sum_to_decimal(sum.amount, currency),
+            payout: sum_to_decimal(sum.payout, currency),
+            revenue: sum_to_decimal(sum.revenue, currency),
+        }
     };
-    let shown = by_status.iter().filter(|(_, sums)| **sums != Sums::default());
+    let of = |by_status: &ByStatus, status| by_status.get(status).copied().unwrap_or_default();
+    let by_status = ConversionStatus::ALL.iter().filter_map(|status| {
+        let sums = (of(conversions, status), of(rebills, status));
+        (sums != Default::default()).then(|| (status.to_string(), view(sums.0, sums.1)))
+    });
     MoneyView {
         currency,
-        total: view(report::valid_sums(by_status)),
-        by_status: shown.map(|(status, sums)| (status.to_string(), view(*sums))).collect(),
+        total: view(report::valid_sums(conversions), report::valid_sums(rebills)),
+        epc: row.earnings_per_click(currency).map(|sum| sum_to_decimal(sum, currency)),
+        by_status: by_status.collect(),
     }
 }
 
 /// Reports clicks, impressions, conversions and money. Figures are exact and include everything that was answered before the
 /// request came. A conversion counts in the hour of its event. Clicks have no goal: grouped by goal they stand in a
-/// row of their own, and the conversion rate of the other rows is null.
+/// row of their own, and the conversion rate of the other rows is null. Conversions that are matched by `publisher_id` alone
+/// have no click: their campaign, creative and link read `(not linked)`, and nothing of them is spread over others.
 #[utoipa::path(tag = "Reports", params(ReportQuery),
     responses((status = 200, description = "The report.", body = Report)),
     extensions(("x-codes" = json!(["malformed", "validation_failed", "not_found"]))))]

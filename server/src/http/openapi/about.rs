@@ -7,7 +7,7 @@ use utoipa::openapi::{
 };
 
 /// The tags, in the order in which a reader needs them.
-const TAGS: [(&str, &str); 15] = [
+const TAGS: [(&str, &str); 16] = [
     ("Partner", "You: the agency or network that everything else belongs to."),
     ("Advertisers", "The companies whose conversions are tracked."),
     ("Publishers", "Those who send visitors: affiliates, sites, ad channels."),
@@ -15,6 +15,7 @@ const TAGS: [(&str, &str); 15] = [
     ("Creatives", "Banners and texts, to tell their clicks apart."),
     ("Links", "Tracking links: the URLs that publishers use."),
     ("Goals", "What counts as a conversion, what it is worth, and when it is final."),
+    ("Currency rates", "What amounts are converted with into an advertiser's currency."),
     ("Signing keys", "The keys that advertisers sign their postbacks with."),
     ("Clicks", "The clicks that were recorded; clicks without a redirect."),
     ("Impressions", "What was shown."),

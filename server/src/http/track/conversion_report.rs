@@ -18,20 +18,26 @@ use crate::{
 pub struct ConversionReport {
     /// The goal's event name, byte for byte.
     goal: String,
-    /// The id that came with the landing URL.
-    #[schema(value_type = ClickId)]
-    click_id: String,
+    /// The id that came with the landing URL. One of `click_id`, `customer_id` and `publisher_id` is needed; the first of
+    /// them that is there decides who is credited.
+    #[schema(value_type = Option<ClickId>)]
+    click_id: Option<String>,
     /// The advertiser's id, or `ext:` and the partner's own; needed if the key covers several.
     advertiser: Option<String>,
-    /// The advertiser's opaque id of the customer, stored with the conversion; never an e-mail address or a phone
-    /// number.
+    /// The advertiser's opaque id of the customer; never an e-mail address or a phone number. The first accepted event with
+    /// both `click_id` and `customer_id` binds the two. Later events may carry the customer alone, with an `order_id`: they
+    /// are credited to that click within the goal's `rebill_window_seconds` and count as rebills.
     customer_id: Option<String>,
-    /// The advertiser's id of the sale, at most 128 bytes; needed for goals that count per order.
+    /// The publisher: its id, or the partner's own. Without click and customer it is credited alone: the
+    /// goal must allow the mode `partner`, an `order_id` is needed, and a token does not do. Beside a click it is only
+    /// compared.
+    publisher_id: Option<String>,
+    /// The advertiser's id of the sale, at most 128 bytes; needed for goals that count per order, and without `click_id`.
     #[schema(max_length = 128)]
     order_id: Option<String>,
     /// A decimal string with a dot, at most 4 decimals, not negative; needed if the goal's money depends on it.
     amount: Option<String>,
-    /// ISO 4217, such as EUR; needed with an amount.
+    /// ISO 4217, such as EUR; needed with an amount. What is not in the advertiser's currency is converted.
     #[schema(value_type = Option<Currency>)]
     currency: Option<String>,
     #[schema(schema_with = schemas::requested_status, required = false)]
@@ -50,9 +56,11 @@ pub struct ConversionReport {
     adv_sub5: Option<String>,
     /// A voucher code, stored with the conversion.
     coupon: Option<String>,
-    /// The advertiser's id of the lead, stored with the conversion.
+    /// The advertiser's id of the lead, stored with the conversion. Another one than the click's or the customer's first is
+    /// flagged `lead_id_mismatch`.
     lead_id: Option<String>,
-    /// The 64 hexadecimal digits of the SHA-256 of the customer's e-mail address, stored with the conversion.
+    /// The 64 hexadecimal digits of the SHA-256 of the customer's e-mail address, stored with the conversion. Another
+    /// one than the click's or the customer's first is flagged `email_mismatch`.
     #[schema(pattern = "^[0-9A-Fa-f]{64}$")]
     email_sha256: Option<String>,
     /// An object of your own, at most 8 KiB, stored with the conversion.
@@ -70,22 +78,28 @@ pub struct ConversionQuery {
     /// The goal's event name, byte for byte after percent-decoding. Aliases: `event`, `et`, `goal_ref`.
     #[param(example = "purchase")]
     goal: String,
-    /// The id that came with the landing URL. Aliases: `kcid`, `transaction_id`, `tid`, `cid`, `clickid`, `subid`.
-    #[param(value_type = ClickId)]
-    click_id: String,
+    /// The id that came with the landing URL. One of `click_id`, `customer_id` and `publisher_id` is needed; the first of
+    /// them that is there decides who is credited. Aliases: `kcid`, `transaction_id`, `tid`, `cid`, `clickid`, `subid`.
+    #[param(value_type = Option<ClickId>)]
+    click_id: Option<String>,
     /// The advertiser's id, or `ext:` and the partner's own; needed if the key covers several.
     advertiser: Option<String>,
-    /// The advertiser's opaque id of the customer, stored with the conversion; never an e-mail address or a phone
-    /// number.
+    /// The advertiser's opaque id of the customer; never an e-mail address or a phone number. The first accepted event with
+    /// both `click_id` and `customer_id` binds the two. Later events may carry the customer alone, with an `order_id`: they
+    /// are credited to that click within the goal's `rebill_window_seconds` and count as rebills.
     customer_id: Option<String>,
-    /// The advertiser's id of the sale, at most 128 bytes; needed for goals that count per order. Aliases: `txid`,
+    /// The publisher: its id, or the partner's own. Aliases: `partner_id`, `aff_id`, `pid`. Without click and customer it is credited alone: the
+    /// goal must allow the mode `partner`, an `order_id` is needed, and a token does not do. Beside a click it is only
+    /// compared.
+    publisher_id: Option<String>,
+    /// The advertiser's id of the sale, at most 128 bytes; needed for goals that count per order, and without `click_id`. Aliases: `txid`,
     /// `action_id`, `invoice_id`.
     #[param(example = "A-1001", max_length = 128)]
     order_id: Option<String>,
     /// A decimal string with a dot, at most 4 decimals, not negative; needed if the goal's money depends on it.
     #[param(example = "49.90")]
     amount: Option<String>,
-    /// ISO 4217, such as EUR; needed with an amount.
+    /// ISO 4217, such as EUR; needed with an amount. What is not in the advertiser's currency is converted.
     #[param(value_type = Option<Currency>)]
     currency: Option<String>,
     /// `approved`, `pending` or `rejected`; by default the goal decides. `approved` skips the goal's hold and approval
@@ -98,7 +112,8 @@ pub struct ConversionQuery {
     adv_sub1: Option<String>,
     /// A voucher code, stored with the conversion.
     coupon: Option<String>,
-    /// The advertiser's id of the lead, stored with the conversion.
+    /// The advertiser's id of the lead, stored with the conversion. Another one than the click's or the customer's first is
+    /// flagged `lead_id_mismatch`.
     lead_id: Option<String>,
     /// `true` or `1`: make the whole decision, count nothing. `false` by default.
     validate_only: Option<bool>,

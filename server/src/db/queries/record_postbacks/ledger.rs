@@ -63,12 +63,11 @@ impl Wanted {
             };
             let Some((goal, key)) = key_of(incoming, report) else { continue };
             let partner = incoming.received.scope.id();
-            let touched = wanted.touches.entry((incoming.received.touch, partner)).or_default();
-            touched.extend(incoming.received.click.iter().flatten());
-            let place = (partner, *advertiser, goal);
-            if let Some(order) = report.order_id.as_ref().filter(|order| key != format!("order:{order}")) {
-                wanted.orders.entry(place).or_default().push(order.clone());
+            if let Some(Ok(click)) = incoming.received.click {
+                wanted.touches.entry((incoming.received.touch, partner)).or_default().push(click);
             }
+            let place = (partner, *advertiser, goal);
+            wanted.orders.entry(place).or_default().extend(report.order_id.clone());
             wanted.keys.entry(place).or_default().push(key);
         }
         wanted
@@ -94,7 +93,7 @@ impl Ledger {
         for (place, keys) in wanted.keys {
             load_by_key(conn, place, keys)?.iter().for_each(|row| ledger.remember(row));
         }
-        for (place, orders) in wanted.orders {
+        for (place, orders) in wanted.orders.into_iter().filter(|(_, orders)| !orders.is_empty()) {
             load_by_order(conn, place, orders)?.iter().for_each(|row| ledger.remember(row));
         }
         Ok(ledger)
