@@ -30,6 +30,7 @@ mod macros;
 mod metrics;
 mod no_room;
 mod outages;
+mod outcomes_matching;
 mod overload;
 mod partner;
 mod postback_forms;
