@@ -124,7 +124,7 @@ impl Answer {
         })
     }
 
-    fn unexpected(&self, problem: &str) -> Error {
+    pub(crate) fn unexpected(&self, problem: &str) -> Error {
         Error::UnexpectedAnswer {
             status: self.status,
             content_type: self.content_type.clone(),

@@ -12,8 +12,8 @@ use crate::error::{TransportError, TransportStep};
 use crate::message_id::MessageId;
 use crate::retry;
 
-/// Bytes of an answer that are read; the server's are far smaller, and what is cut is no JSON.
-const LONGEST_ANSWER: usize = 256 * 1024;
+/// Bytes of an answer that are read; the server's are smaller, also for a batch, and what is cut is no JSON.
+const LONGEST_ANSWER: usize = 8 * 1024 * 1024;
 
 /// Posts a message once. The timestamp, and so the signature, is this attempt's own.
 pub(crate) async fn post(

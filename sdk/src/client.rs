@@ -10,7 +10,9 @@ use crate::base_url::BaseUrl;
 use crate::conversion::{self, Intent};
 use crate::message_id::MessageId;
 use crate::signing::SigningKey;
-use crate::{Adjusted, Adjustment, ClientBuilder, Conversion, Error, Recorded, attempt, chance, retry};
+use crate::{
+    Adjusted, Adjustment, ClientBuilder, Conversion, Error, Recorded, attempt, batch, chance, retry,
+};
 
 /// Reports conversions to one server with one key.
 ///
@@ -76,7 +78,25 @@ impl Client {
         }
         let body = conversion::body(conversion, intent)
             .map_err(|error| Error::NotSent { problem: error.to_string() })?;
-        self.deliver("conversions", id, &body).await?.read()
+        self.deliver(&["conversions"], id, &body).await?.read()
+    }
+
+    /// Reports many conversions, in messages of up to 1,000 and 1 MiB, several times as fast as one by one. Returns
+    /// a result for each, in their order: one that is refused keeps no other from being counted.
+    ///
+    /// A message that gets no answer is tried again like [`record`](Self::record). If that does not help either, the
+    /// error is returned for all: what was counted by then stays so, and to report all of them again is safe.
+    /// An item that the server could not take just then is [`Error::Unavailable`], and can be reported again.
+    pub async fn record_batch(
+        &self,
+        conversions: &[Conversion],
+    ) -> Result<Vec<Result<Recorded, Error>>, Error> {
+        let (batches, mut results) = batch::cut(conversions);
+        for batch in &batches {
+            let id = MessageId::new(chance::message_id_bytes());
+            results.note(batch, &self.deliver(&["conversions", "batch"], &id, &batch.body).await?)?;
+        }
+        Ok(results.finish())
     }
 
     /// Adjusts a conversion that was counted before: a refund, a new amount, or a decision. Returns once it is durably
@@ -89,13 +109,13 @@ impl Client {
         let body =
             serde_json::to_vec(adjustment).map_err(|error| Error::NotSent { problem: error.to_string() })?;
         let id = MessageId::new(chance::message_id_bytes());
-        self.deliver("adjustments", &id, &body).await?.adjusted()
+        self.deliver(&["adjustments"], &id, &body).await?.adjusted()
     }
 
     /// Posts the message until an answer is final or the retries are used up.
-    async fn deliver(&self, endpoint: &str, id: &MessageId, body: &[u8]) -> Result<Answer, Error> {
+    async fn deliver(&self, endpoint: &[&str], id: &MessageId, body: &[u8]) -> Result<Answer, Error> {
         let settings = &*self.settings;
-        let url = settings.base_url.endpoint(&["v1", endpoint]);
+        let url = settings.base_url.endpoint(&[&["v1"], endpoint].concat());
         let mut attempts = 0;
         loop {
             let tried = attempt::post(settings, &url, id, body).await;

@@ -55,6 +55,7 @@
 //! | --- | --- |
 //! | `client`, `builder`, `base_url` | the client and its settings |
 //! | `conversion`, `event_time` | what is reported |
+//! | `batch` | many at once |
 //! | `adjustment` | what happens to it later |
 //! | `message_id`, `signing`, `attempt` | one signed request |
 //! | `retry`, `chance` | when to try again |
@@ -65,6 +66,7 @@ mod adjustment;
 mod answer;
 mod attempt;
 mod base_url;
+mod batch;
 mod builder;
 mod causes;
 mod chance;

@@ -23,7 +23,7 @@ use crate::{
     error::Error,
     geo::Geo,
     http::{
-        Counters, State,
+        Counters, RateLimits, State,
         door::Door,
         metrics::{Sources, serve as serve_metrics},
         server::{Listeners, serve},
@@ -146,6 +146,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
         is_stopping: is_stopping.clone(),
         cache,
         key_uses,
+        rate_limits: Arc::new(RateLimits::new(config.limits.reports_per_minute)),
         batches: Arc::default(),
         counters,
         store: store.clone().for_management(),

@@ -16,7 +16,7 @@ use crate::{
     domain::{ids::PartnerId, text::Name, totals::Difference},
     error::causes,
     http::openapi,
-    operator,
+    operator::{self, Resealed},
 };
 
 /// Self-hosted server-to-server conversion tracking.
@@ -50,6 +50,8 @@ enum Command {
         #[command(flatten)]
         database: DatabaseArgs,
     },
+    /// Seal all signing secrets under the newest version of the master key; exit code 1 if one cannot be opened
+    Reseal(DatabaseArgs),
     /// Ask a running server whether it lives; exit code 0 means yes
     Healthcheck {
         /// What to ask
@@ -154,6 +156,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
             create_partner(&name, json, database).await
         }
         Command::Verify { json, spool, database } => verify(json, &spool, database).await,
+        Command::Reseal(args) => reseal(args).await,
         Command::Healthcheck { url } => healthcheck(&url).await,
     }
 }
@@ -231,6 +234,22 @@ async fn create_partner(name: &str, json: bool, args: DatabaseArgs) -> Result<()
         println!("partner  {}\nAPI key  {key}\n\nThe key is shown this once. Keep it safe.", partner.id);
     }
     Ok(())
+}
+
+async fn reseal(args: DatabaseArgs) -> Result<(), Failure> {
+    let args = args.with_environment();
+    let master_key = args.master_key()?;
+    let store = app::open_store(&args.database()?, &master_key, &Clock::System).await?;
+    let Resealed { resealed, current, unreadable } = operator::reseal(&store, &master_key).await?;
+    let version = master_key.newest_version();
+    println!("{resealed} secrets sealed anew under version {version}, {current} were already");
+    match unreadable {
+        0 => Ok(()),
+        _ => Err(format!(
+            "{unreadable} secrets cannot be opened with the versions of the master key that there are"
+        )
+        .into()),
+    }
 }
 
 async fn verify(json: bool, spool: &SpoolArgs, args: DatabaseArgs) -> Result<(), Failure> {

@@ -116,6 +116,9 @@ pub struct ServeArgs {
     /// How much that file may hold, such as 64KiB, 256MiB or 2GiB
     #[arg(long, env = "TALLYBACK_SPOOL_LIMIT", value_name = "SIZE", default_value = "256MiB")]
     pub spool_limit: String,
+    /// Most reports of conversions that are taken from a partner in a minute [default: as many as come]
+    #[arg(long, env = "TALLYBACK_REPORTS_PER_MINUTE", value_name = "N")]
+    pub reports_per_minute: Option<String>,
     /// Number of worker threads [default: the number of processors]
     #[arg(long, env = "TALLYBACK_WORKERS", value_name = "N")]
     pub workers: Option<String>,
@@ -207,7 +210,7 @@ impl ServeArgs {
                 .map(|text| address("TALLYBACK_METRICS (--metrics)", text))
                 .transpose()?,
             workers: self.workers.as_deref().map(workers).transpose()?,
-            limits: Limits::default(),
+            limits: Limits { reports_per_minute: self.reports_per_minute()?, ..Limits::default() },
             database: self.database.database()?,
             master_key: Arc::new(self.database.master_key()?),
             spool: self.spool()?,
@@ -216,6 +219,15 @@ impl ServeArgs {
             return Err(ConfigError::new("TALLYBACK_LISTEN (--listen)", "`off` needs TALLYBACK_TLS_LISTEN"));
         }
         Ok(config)
+    }
+
+    fn reports_per_minute(&self) -> Result<Option<u64>, ConfigError> {
+        let Some(text) = &self.reports_per_minute else { return Ok(None) };
+        let number = text.parse().ok().filter(|number| *number > 0);
+        number.map(Some).ok_or_else(|| {
+            let problem = format!("`{text}` is not a number from 1");
+            ConfigError::new("TALLYBACK_REPORTS_PER_MINUTE (--reports-per-minute)", problem)
+        })
     }
 
     fn listen(&self) -> Result<Option<SocketAddr>, ConfigError> {

@@ -1,4 +1,4 @@
-//! What the operator does beside the API: makes partners, verifies the totals.
+//! What the operator does beside the API: makes partners, verifies the totals, seals secrets anew.
 
 use crate::{
     clock::{self, Clock},
@@ -9,6 +9,8 @@ use crate::{
     domain::{
         api_key::ApiKeyText,
         ids::{ApiKeyId, PartnerId},
+        master_key::MasterKey,
+        signature::SigningSecret,
         text::Name,
         totals::{Difference, Verified},
         visitor::IpStorage,
@@ -44,6 +46,41 @@ pub async fn create_partner(store: &Store, clock: &Clock, name: &Name) -> Result
         queries::api_keys::insert(conn, &key)
     })?;
     Ok(NewPartner { id, api_key })
+}
+
+/// What became of the sealed secrets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Resealed {
+    /// Sealed anew, under the newest version of the master key.
+    pub resealed: usize,
+    /// Sealed under it already.
+    pub current: usize,
+    /// Not to be opened with the versions that there are.
+    pub unreadable: usize,
+}
+
+/// Seals every signing secret under the newest version of the master key. The server may run meanwhile, if it has that
+/// version too.
+pub async fn reseal(store: &Store, master_key: &MasterKey) -> Result<Resealed> {
+    let mut counts = Resealed::default();
+    for scope in db_read!(store, |queries, conn| queries::partners::scopes(conn))? {
+        for key in db_read!(store, |queries, conn| queries::signing_keys::sealed(conn, &scope))? {
+            if master_key.version_of(&key.secret_sealed) == Some(master_key.newest_version()) {
+                counts.current += 1;
+                continue;
+            }
+            let Some(secret) = SigningSecret::open(master_key, scope.id(), key.id, &key.secret_sealed) else {
+                tracing::error!(key_id = %key.id, "the secret of a signing key cannot be opened");
+                counts.unreadable += 1;
+                continue;
+            };
+            let sealed = secret.seal(master_key, scope.id(), key.id, clock::random());
+            counts.resealed += db_write!(store, |queries, conn| {
+                queries::signing_keys::reseal(conn, &scope, &key, &sealed)
+            })?;
+        }
+    }
+    Ok(counts)
 }
 
 /// Compares what reports read with the rows, for every partner, and tells each difference as it is found.

@@ -119,7 +119,7 @@ impl TestApp {
 }
 
 /// The master key of all tests: a database outlives its first server in some of them.
-fn master_key() -> MasterKey {
+pub fn master_key() -> MasterKey {
     static TEXT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     let text = TEXT.get_or_init(|| MasterKey::from_bytes(clock::random()).to_text());
     MasterKey::parse(text).unwrap()

@@ -34,7 +34,7 @@ mod signer;
 pub use acme::{Acme, now, signer};
 pub use agency::Agency;
 pub use answer::{Answer, Visit, client, parameter, visit, with_parameter};
-pub use app::TestApp;
+pub use app::{TestApp, master_key};
 pub use database::{Held, TestDatabase};
 pub use kills::{Acknowledged, Tally, kill_under_load, texts};
 pub use load::{Clicked, Load, Seen, Sold};

@@ -31,6 +31,8 @@ pub struct Limits {
     pub total_for_management: usize,
     /// The same for a postback: five sixths of all. So clicks go last.
     pub total_for_postbacks: usize,
+    /// Reports of one partner in a minute; none: as many as come. The operator's setting.
+    pub reports_per_minute: Option<u64>,
     /// How long the head of a connection's first request may take, the TLS handshake aside.
     pub head: Duration,
     /// How long a body may take to arrive.
@@ -56,6 +58,7 @@ impl Default for Limits {
             management: 128,
             total_for_management: 3_072,
             total_for_postbacks: 5_120,
+            reports_per_minute: None,
             head: Duration::from_secs(10),
             body: Duration::from_secs(15),
             handshake: Duration::from_secs(5),

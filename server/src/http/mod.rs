@@ -27,7 +27,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use ipnet::IpNet;
 
-pub use track::{batch::Batches, counters::Counters};
+pub use track::{batch::Batches, counters::Counters, rate_limits::RateLimits};
 
 use door::Door;
 
@@ -56,6 +56,8 @@ pub struct State {
     pub cache: Cache,
     /// When keys were last used.
     pub key_uses: KeyUses,
+    /// How many reports have come in this minute.
+    pub rate_limits: Arc<RateLimits>,
     /// How many batches are under way.
     pub batches: Arc<Batches>,
     /// The writers of clicks and postbacks.

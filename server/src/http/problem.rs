@@ -66,6 +66,9 @@ pub fn respond(code: Code, mut document: Map<String, Value>) -> HttpResponse {
     document.insert("request_id".to_owned(), json!(request_id::current()));
     let mut response = HttpResponse::build(status(code));
     response.content_type(MEDIA_TYPE).insert_header((header::CACHE_CONTROL, "no-store"));
+    if let Some(seconds) = document.get("retry_after_seconds").and_then(Value::as_i64) {
+        response.insert_header((header::RETRY_AFTER, seconds));
+    }
     if matches!(code, Code::Unavailable | Code::StorageFull) {
         response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
     }

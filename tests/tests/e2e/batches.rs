@@ -193,3 +193,21 @@ async fn batches_and_single_reports_at_once_count_each_order_once() {
     assert_eq!(acme.agency.all("/v1/conversions").await.len(), 500);
     acme.agency.report_until("", "/rows/0/conversions/total", json!(500)).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sdk_cuts_reports_into_batches_and_gives_each_its_result() {
+    let app = TestApp::start().await;
+    let acme = app.acme().await;
+    let click_id = acme.click().await;
+    let mut sales: Vec<_> = (0..1_200).map(|order| Acme::sale(&click_id, &order.to_string())).collect();
+    sales[3] = Acme::sale("cut", "3");
+    sales[1_100] = Acme::sale(&click_id, "0");
+    let results = acme.sdk().record_batch(&sales).await.unwrap();
+    assert_eq!(results.len(), 1_200);
+    assert_eq!(results[3].as_ref().unwrap_err().refusal().unwrap().code.as_str(), "click_id_malformed");
+    let (first, again) = (results[0].as_ref().unwrap(), results[1_100].as_ref().unwrap());
+    assert_eq!((again.outcome.code().as_str(), &again.conversion_id), ("duplicate", &first.conversion_id));
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1_199);
+    assert_eq!(acme.agency.all("/v1/conversions").await.len(), 1_198);
+    assert!(acme.sdk().record_batch(&[]).await.unwrap().is_empty());
+}

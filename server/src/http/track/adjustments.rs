@@ -98,6 +98,7 @@ async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Resu
     let body = body::read(&mut payload.into_inner(), state.door.limits.body).await?;
     let claim = Claim::of_message(request.headers(), &body)?;
     let signer = credentials::Sender::find(state, &claim, transport.client).await?;
+    signer.refuse_flood(state)?;
     let sender = Sender::of(state, &signer);
     let received = sender.read(state, &body).await?;
     let is_stranger = sender.is_stranger();

@@ -16,6 +16,7 @@ use super::{
     credentials::{Claim, Sender},
     intake::{self, Sent},
     postbacks::{failed, respond},
+    rate_limits,
 };
 use crate::{
     domain::{
@@ -87,7 +88,7 @@ enum Outcome {
     extensions(("x-codes" = json!(["payload_too_large", "unsupported_media_type"]))))]
 #[post("/conversions/batch")]
 pub async fn report_conversions(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
-    match receive(&request, payload, &state).await {
+    let response = match receive(&request, payload, &state).await {
         Ok(Outcome::Judged(answers)) => {
             answers.iter().for_each(|answer| state.metrics.count_postback(answer.code));
             HttpResponse::Ok()
@@ -96,7 +97,8 @@ pub async fn report_conversions(request: HttpRequest, payload: Payload, state: D
         }
         Ok(Outcome::Refused(answer)) => refused(&state, &answer),
         Err(error) => refused(&state, &failed(error)),
-    }
+    };
+    rate_limits::tell(&request, response)
 }
 
 fn refused(state: &State, answer: &Answer) -> HttpResponse {
@@ -115,6 +117,7 @@ async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Resu
     let asked = intake::asked_intent(request);
     match powers.and_then(|powers| Ok((powers, batch::items(layout, &content)?))) {
         Ok((powers, items)) => {
+            state.rate_limits.take_reports(request, sender.key.scope.id(), items.len(), sender.now)?;
             let _in_queue = state.batches.take_turn().await?;
             Ok(Outcome::Judged(judge(state, &sender, &powers, &asked, &items).await))
         }

@@ -232,6 +232,7 @@ impl Sender {
             Err(unproven) => {
                 let observed = unproven.may_be_observed && state.cache.observes(scope, row, named).await?;
                 if !observed {
+                    state.rate_limits.take_wrong_signature(row.id, self.now)?;
                     return Ok(Err(unproven.refusal.clone()));
                 }
                 Proof::NotEnforced(unproven.refusal.code)
@@ -243,6 +244,14 @@ impl Sender {
     fn used(&self, state: &State, proof: Proof) -> Result<KeyPowers, Refusal> {
         state.key_uses.note(&self.key, self.now);
         self.permitted(proof, Scope::ConversionsWrite)
+    }
+
+    /// Refuses, without a line in the log, when too much comes under the key that proves nothing.
+    pub fn refuse_flood(&self, state: &State) -> Result<(), Refusal> {
+        match &self.proof {
+            Ok(_) => Ok(()),
+            Err(_) => state.rate_limits.take_wrong_signature(self.key.row.id, self.now),
+        }
     }
 
     /// What the sender may do with a signed message that needs another scope. It is always enforced, whatever the

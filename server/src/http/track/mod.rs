@@ -15,5 +15,6 @@ mod masked;
 mod pages;
 pub mod postbacks;
 mod preview;
+pub mod rate_limits;
 mod user_agents;
 pub mod visit;

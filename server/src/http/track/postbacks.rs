@@ -14,6 +14,7 @@ use super::{
     conversion_report::{ConversionQuery, ConversionReport, MessageQuery, SignatureHeaders},
     credentials::{Claim, Sender},
     intake::{self, Sent},
+    rate_limits,
 };
 use crate::{
     domain::{
@@ -38,7 +39,7 @@ use crate::{
 pub async fn get_postback_url(request: HttpRequest, state: Data<State>) -> HttpResponse {
     let answer = receive_query(&request, &state).await.unwrap_or_else(failed);
     state.metrics.count_postback(answer.code);
-    respond_to_query(&answer, request.query_string())
+    rate_limits::tell(&request, respond_to_query(&answer, request.query_string()))
 }
 
 fn respond_to_query(answer: &Answer, query: &str) -> HttpResponse {
@@ -88,7 +89,7 @@ async fn report(request: &HttpRequest, payload: Payload, state: &State, form: Fo
     let text = body.as_ref().ok().and_then(|body| std::str::from_utf8(body).ok());
     let fields = text.filter(|_| form == Form::Form).unwrap_or_default();
     let wants_text = wants_text(request.query_string()) || wants_text(fields);
-    if wants_text { as_text(&answer) } else { respond(&answer) }
+    rate_limits::tell(request, if wants_text { as_text(&answer) } else { respond(&answer) })
 }
 
 async fn receive_query(request: &HttpRequest, state: &State) -> Result<Answer> {
@@ -96,7 +97,7 @@ async fn receive_query(request: &HttpRequest, state: &State) -> Result<Answer> {
     let claim = Claim::of_query(request)?;
     let sender = Sender::find(state, &claim, transport.client).await?;
     let sent = Sent::read(Form::Query, request.query_string().as_bytes());
-    receive(state, &sender, sent, Ok(Intent::Count)).await
+    receive(request, state, &sender, sent, Ok(Intent::Count)).await
 }
 
 async fn receive_body(
@@ -118,17 +119,21 @@ async fn receive_message(request: &HttpRequest, state: &State, form: Form, body:
         _ => Claim::of_message(request.headers(), body)?,
     };
     let sender = Sender::find(state, &claim, client).await?;
-    receive(state, &sender, Sent::read(form, body), intake::asked_intent(request)).await
+    receive(request, state, &sender, Sent::read(form, body), intake::asked_intent(request)).await
 }
 
 /// Authenticates, reads, and hands over to the writer that decides and commits.
 async fn receive(
+    request: &HttpRequest,
     state: &State,
     sender: &Sender,
     sent: Sent<'_>,
     asked: Result<Intent, Refusal>,
 ) -> Result<Answer> {
     let powers = sender.powers(state, &sent).await?;
+    if powers.is_ok() {
+        state.rate_limits.take_reports(request, sender.key.scope.id(), 1, sender.now)?;
+    }
     intake::record(state, intake::received(state, sender, powers, &asked, sent)).await
 }
 
