@@ -183,3 +183,7 @@ pub(super) fn check_delay(report: &Report, goal: &GoalRules, received_at: Timest
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "matching_tests.rs"]
+mod tests;

@@ -264,10 +264,15 @@ fn postback_answer() -> ObjectBuilder {
                 text("A word."),
                 "Why the conversion waits for a decision: `goal_needs_approval`, `requested_pending`, \
                  `campaign_paused`, `bot_click`, `prefetch_click`, `invalid_click`, `click_row_missing`, \
-                 `weak_token`. What else is noteworthy: `unknown_parameter`, `status_not_permitted`, \
+                 `publisher_blocked`, `over_max_rebills`, `over_cap` (with `cap:` and the cap's name), `weak_token`. \
+                 What else is noteworthy: `unknown_parameter`, `status_not_permitted`, `too_fast`, \
+                 `publisher_mismatch`, `customer_mismatch`, `lead_id_mismatch`, `email_mismatch`, \
                  `signature_not_enforced`. New words may be added.",
             ),
         )
+        .property("payout_rule", text("Of a conversion: where its payout comes from. `goal`, or the goal's override: \
+             `publisher:pub_...`, `country:DE`, or both with a `+` between."))
+        .property("revenue_rule", text("Of a conversion: where its revenue comes from, likewise."))
         .property("type", text("Of a refusal: where the code is explained.").format(uri_reference()))
         .property("title", text("Of a refusal: what the code means."))
         .property("detail", text("Of a refusal: what is wrong with this request."))
@@ -284,7 +289,7 @@ fn accepted() -> Value {
         "result": "accepted", "code": Code::Accepted.as_str(), "message": Code::Accepted.title(),
         "postback_id": example_id::<PostbackId>(), "conversion_id": example_id::<ConversionId>(),
         "status": ConversionStatus::Approved.as_str(), "hold_until": null,
-        "retry": Code::Accepted.retry().as_str(), "hint": null, "flags": [],
+        "retry": Code::Accepted.retry().as_str(), "hint": null, "flags": [], "payout_rule": "goal", "revenue_rule": "goal",
     })
 }
 

@@ -32,6 +32,7 @@ mod master_keys;
 mod metrics;
 mod no_room;
 mod outages;
+mod outcomes_matching;
 mod outcomes_transport;
 mod overload;
 mod partner;

@@ -120,6 +120,21 @@ async fn another_partners_ids_are_not_found_in_a_body() {
             json!({"advertiser_id": stranger.advertiser["id"], "event_name": "x"}),
             "/advertiser_id",
         ),
+        (
+            "/v1/goals",
+            json!({"event_name": "x", "campaign_ids": [stranger.campaign["id"]]}),
+            "/campaign_ids/0",
+        ),
+        (
+            "/v1/advertisers",
+            json!({"name": "x", "publisher_ids": [stranger.publisher["id"]]}),
+            "/publisher_ids/0",
+        ),
+        (
+            "/v1/advertisers",
+            json!({"name": "x", "blocked_publisher_ids": [stranger.publisher["id"]]}),
+            "/blocked_publisher_ids/0",
+        ),
         ("/v1/links", json!({"campaign_id": other, "name": "x"}), "/campaign_id"),
         (
             "/v1/links",
