@@ -1,5 +1,4 @@
 //! The server's signatures and those of the reference library, in both directions, for 10,000 messages each.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 use proptest::prelude::*;
 use reqwest::header::HeaderMap;

@@ -21,13 +21,16 @@ pub fn get(conn: &mut Conn, scope: &PartnerScope, id: PostbackId) -> QueryResult
         .first(conn)
 }
 
+/// What enforcing would have answered, if it would have refused; the key that was named; how many lines.
+type NotEnforced = (Option<String>, Option<KeyId>, i64);
+
 /// An advertiser's lines from an id on, counted by what enforcing the signature would have answered, and by key.
 pub fn count_not_enforced(
     conn: &mut Conn,
     scope: &PartnerScope,
     advertiser: AdvertiserId,
     first: PostbackId,
-) -> QueryResult<Vec<(Option<String>, Option<KeyId>, i64)>> {
+) -> QueryResult<Vec<NotEnforced>> {
     let own = postbacks::partner_id.eq(scope.id()).and(postbacks::id.ge(first));
     postbacks::table
         .filter(own.and(postbacks::advertiser_id.eq(advertiser)).and(postbacks::test.eq(false)))
