@@ -94,7 +94,7 @@ fn sha256(text: &str) -> [u8; 32] {
 
 impl<I: NamesSecret> fmt::Debug for SecretText<I> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}{}(redacted)", I::START, base32::encode(self.id.bytes()))
+        write!(formatter, "SecretText({}{}, redacted)", I::PREFIX, base32::encode(self.id.bytes()))
     }
 }
 
