@@ -144,7 +144,7 @@ async fn a_thousand_identical_postbacks_are_one_conversion() {
     let acme = app.acme().await;
     let click_id = acme.click().await;
     let sale = json!({"goal": "purchase", "click_id": click_id, "order_id": "A-1", "amount": "49.90", "currency": "EUR"});
-    let answers = by_code(report_all(&[acme.clone()], vec![sale; 1_000]).await);
+    let answers = by_code(report_all(std::slice::from_ref(&acme), vec![sale; 1_000]).await);
     let expected = [("accepted", 1), ("duplicate", 999)].map(|(code, count)| (code.to_owned(), count));
     assert_eq!(answers, BTreeMap::from(expected));
     let report = acme.agency.report_until("", "/totals/conversions/total", json!(1)).await;
@@ -158,7 +158,7 @@ async fn of_two_amounts_for_one_order_in_a_thousand_one_is_counted() {
     let acme = app.acme().await;
     let click_id = acme.click().await;
     let sale = |number: usize| json!({"goal": "purchase", "click_id": click_id, "order_id": "A-1", "amount": (10 + number % 2).to_string(), "currency": "EUR"});
-    let answers = by_code(report_all(&[acme.clone()], (0..1_000).map(sale).collect()).await);
+    let answers = by_code(report_all(std::slice::from_ref(&acme), (0..1_000).map(sale).collect()).await);
     let expected = [("accepted", 1), ("duplicate", 499), ("duplicate_conflict", 500)];
     assert_eq!(answers, BTreeMap::from(expected.map(|(code, count)| (code.to_owned(), count))));
     assert_eq!(verify(&app.database, &[]).await.code, Some(0));

@@ -44,7 +44,8 @@ pub struct CreateGoal {
     pub payout: Option<GoalMoney>,
     /// What you earn; nothing by default.
     pub revenue: Option<GoalMoney>,
-    /// The currency of fixed sums, and the only one that amounts may be in. Without it, amounts may be in any currency.
+    /// The currency of fixed sums and of caps on payouts, and the only one that amounts may be in. Without it, amounts may be
+    /// in any currency. For an advertiser with a currency of its own, amounts and fixed sums in any other are converted.
     #[schema(value_type = Option<Currency>)]
     pub currency: Option<String>,
     /// Longest time from click to event, in seconds; 30 days (2592000) by default.
