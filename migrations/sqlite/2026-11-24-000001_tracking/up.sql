@@ -8,7 +8,7 @@ CREATE TABLE impressions (
     creative_id    BLOB,
     publisher_id   BLOB,
     shown_at       INTEGER NOT NULL,
-    class          TEXT NOT NULL CHECK (class IN ('human', 'bot', 'prefetch', 'invalid')),
+    class          TEXT NOT NULL CHECK (class IN ('human', 'bot') OR class IN ('prefetch', 'invalid')),
     reason         TEXT,
     flags          TEXT NOT NULL,
     site           TEXT,

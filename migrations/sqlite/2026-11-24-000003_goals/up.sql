@@ -13,10 +13,10 @@ ALTER TABLE advertisers ADD COLUMN blocked_publisher_ids TEXT NOT NULL DEFAULT '
 
 -- The terms that a conversion's money follows from, as they were when it was counted. A rule that is NULL is the goal's
 -- own; an exchange rate is in trillionths.
-ALTER TABLE conversions ADD COLUMN payout_kind TEXT NOT NULL DEFAULT 'fixed' CHECK (payout_kind IN ('fixed', 'percent', 'dynamic'));
+ALTER TABLE conversions ADD COLUMN payout_kind TEXT NOT NULL DEFAULT 'fixed' CHECK (payout_kind IN ('fixed', 'percent') OR payout_kind = 'dynamic');
 ALTER TABLE conversions ADD COLUMN payout_number INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE conversions ADD COLUMN payout_rule TEXT;
-ALTER TABLE conversions ADD COLUMN revenue_kind TEXT NOT NULL DEFAULT 'fixed' CHECK (revenue_kind IN ('fixed', 'percent', 'dynamic'));
+ALTER TABLE conversions ADD COLUMN revenue_kind TEXT NOT NULL DEFAULT 'fixed' CHECK (revenue_kind IN ('fixed', 'percent') OR revenue_kind = 'dynamic');
 ALTER TABLE conversions ADD COLUMN revenue_number INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE conversions ADD COLUMN revenue_rule TEXT;
 ALTER TABLE conversions ADD COLUMN original_amount_micros INTEGER;

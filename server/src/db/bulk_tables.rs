@@ -20,11 +20,11 @@ macro_rules! bulk_visits {
                 $time: Utc = Timestamp,
                 class: Text = ClickClass,
                 reason: Nullable<Text> = Option<String>,
-                flags: JsonDoc = Json<Vec<String>>,
+                flags: Text = Json<Vec<String>>,
                 site: Nullable<Text> = Option<String>,
                 source_id: Nullable<Text> = Option<String>,
                 ext_click_id: Nullable<Text> = Option<String>,
-                parameters: JsonDoc = Json<Map<String, Value>>,
+                parameters: Text = Document,
                 ip: Nullable<Text> = Option<String>,
                 country: Nullable<Text> = Option<String>,
                 region: Nullable<Text> = Option<String>,
@@ -66,8 +66,8 @@ macro_rules! bulk_tables {
                 message_id: Nullable<Text> = Option<String>,
                 code: Text = String,
                 http_status: Integer = i32,
-                request: JsonDoc = Json<Map<String, Value>>,
-                answer: JsonDoc = Json<Map<String, Value>>,
+                request: Text = Json<Map<String, Value>>,
+                answer: Text = Json<Map<String, Value>>,
                 batch_index: Nullable<Integer> = Option<i32>,
                 test: Bool = bool,
                 not_enforced: Nullable<Text> = Option<String>,
@@ -107,7 +107,7 @@ macro_rules! bulk_tables {
                 hold_until: Nullable<Utc> = Option<Timestamp>,
                 hold_end: Text = HoldEnd,
                 postback_id: Uid = PostbackId,
-                parameters: JsonDoc = Json<Map<String, Value>>,
+                parameters: Text = Json<Map<String, Value>>,
                 updated_at: Utc = Timestamp,
                 view_through: Bool = bool,
                 payout_kind: Text = MoneyKind,
@@ -121,6 +121,19 @@ macro_rules! bulk_tables {
                 exchange_rate: Nullable<BigInt> = Option<Rate>,
                 capped_payout_micros: Nullable<BigInt> = Option<Micros>,
             ]
+        );
+
+        $insert_new!(
+            /// Inserts what commits add to the totals.
+            insert_deltas,
+            "total_deltas",
+            TotalDelta,
+            [
+                partner_id: Uid = PartnerId,
+                id: Uid = RowId,
+                changes: Binary = Packed,
+            ],
+            ""
         );
 
         $insert_new!(
@@ -219,14 +232,16 @@ pub(in crate::db) use concat_columns;
 
 /// What the lists above name: to be imported where they are used.
 pub(in crate::db) mod types {
-    pub use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
+    pub use diesel::sql_types::{BigInt, Binary, Bool, Integer, Nullable, Text};
     pub use serde_json::{Map, Value};
 
     pub use crate::{
         db::{
             rows::{
+                document::Document,
+                packed::Packed,
                 people::{CustomerBinding, LeadRow},
-                records::{Click, Conversion, HourlyTotal, Impression, Postback},
+                records::{Click, Conversion, HourlyTotal, Impression, Postback, TotalDelta},
                 setup::CurrencyRate,
             },
             sql_types::{Json, JsonDoc, Uid, Utc},

@@ -127,7 +127,7 @@ impl Store {
 }
 
 /// Runs one reading operation on a connection: `db_read!(store, |queries, conn| queries::goals::get(conn, ..))`.
-/// The closure moves what it uses. This macro and [`db_write!`] are the only places that look at which database it is.
+/// The closure moves what it uses. This macro and [`db_commit!`] are the only places that look at which database it is.
 macro_rules! db_read {
     ($store:expr, |$queries:ident, $conn:ident| $body:expr) => {
         match $store {
@@ -154,26 +154,36 @@ pub(crate) use db_read;
 /// Runs one writing operation in one transaction: all of it is committed, or nothing.
 macro_rules! db_write {
     ($store:expr, |$queries:ident, $conn:ident| $body:expr) => {
+        $crate::db::db_commit!($store, |$queries, conn| {
+            $queries::transaction(conn, move |$conn| $crate::db::lift($body))
+        })
+    };
+}
+pub(crate) use db_write;
+
+/// Runs one writing operation that sees to its transactions itself.
+macro_rules! db_commit {
+    ($store:expr, |$queries:ident, $conn:ident| $body:expr) => {
         match $store {
             $crate::db::Store::Postgres(pool) => {
-                pool.run(move |conn| {
+                pool.run(move |$conn| {
                     use $crate::db::postgres as $queries;
-                    $queries::transaction(conn, move |$conn| $crate::db::lift($body))
+                    $crate::db::lift($body)
                 })
                 .await
             }
             $crate::db::Store::Sqlite { writer, .. } => {
                 writer
-                    .run(move |conn| {
+                    .run(move |$conn| {
                         use $crate::db::sqlite as $queries;
-                        $queries::transaction(conn, move |$conn| $crate::db::lift($body))
+                        $crate::db::lift($body)
                     })
                     .await
             }
         }
     };
 }
-pub(crate) use db_write;
+pub(crate) use db_commit;
 
 /// Runs what is missing of `migrations` and names what was run.
 fn run_migrations<C, DB>(

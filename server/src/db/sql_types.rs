@@ -263,9 +263,11 @@ impl FromSql<Text, Sqlite> for VisitCountry {
     }
 }
 
-/// A typed JSON column.
+/// A typed JSON column: a document of the database's own, or, in the tables that are written most, plain text, which
+/// PostgreSQL takes without reading it.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, AsExpression, FromSqlRow)]
 #[diesel(sql_type = JsonDoc)]
+#[diesel(sql_type = Text)]
 #[serde(transparent)]
 pub struct Json<T: Debug + 'static>(pub T);
 
@@ -274,8 +276,7 @@ const JSONB_VERSION: u8 = 1;
 impl<T: Serialize + Debug> ToSql<JsonDoc, Pg> for Json<T> {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
         std::io::Write::write_all(out, &[JSONB_VERSION])?;
-        serde_json::to_writer(out, &self.0)?;
-        Ok(IsNull::No)
+        ToSql::<Text, Pg>::to_sql(self, out)
     }
 }
 impl<T: DeserializeOwned + Debug> FromSql<JsonDoc, Pg> for Json<T> {
@@ -284,14 +285,32 @@ impl<T: DeserializeOwned + Debug> FromSql<JsonDoc, Pg> for Json<T> {
         Ok(Self(serde_json::from_slice(document)?))
     }
 }
-impl<T: Serialize + Debug> ToSql<JsonDoc, Sqlite> for Json<T> {
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
-        out.set_value(serde_json::to_string(&self.0)?);
+impl<T: Serialize + Debug> ToSql<Text, Pg> for Json<T> {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        serde_json::to_writer(out, &self.0)?;
         Ok(IsNull::No)
     }
 }
-impl<T: DeserializeOwned + Debug> FromSql<JsonDoc, Sqlite> for Json<T> {
-    fn from_sql(mut value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
-        Ok(Self(serde_json::from_str(value.read_text())?))
+impl<T: DeserializeOwned + Debug> FromSql<Text, Pg> for Json<T> {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self(serde_json::from_slice(value.as_bytes())?))
     }
 }
+
+/// SQLite has text alone.
+macro_rules! json_in_sqlite {
+    ($($sql:ty),*) => {$(
+        impl<T: Serialize + Debug> ToSql<$sql, Sqlite> for Json<T> {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+                out.set_value(serde_json::to_string(&self.0)?);
+                Ok(IsNull::No)
+            }
+        }
+        impl<T: DeserializeOwned + Debug> FromSql<$sql, Sqlite> for Json<T> {
+            fn from_sql(mut value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+                Ok(Self(serde_json::from_str(value.read_text())?))
+            }
+        }
+    )*};
+}
+json_in_sqlite!(JsonDoc, Text);

@@ -8,16 +8,17 @@ mod batch;
 
 use std::{
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use aside::Aside;
+use batch::Ways;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     clock::Clock,
     db::{
-        Store, db_write,
+        Store, db_commit, db_write,
         gate::Role,
         received::{CappedClick, Incoming, Received, SetUp, Sighting},
         rows::records::Click,
@@ -59,67 +60,15 @@ impl Ingest {
     pub fn start(store: Store, clock: Clock, aside: Aside, metrics: Arc<Metrics>) -> Self {
         let writers = if matches!(store, Store::Postgres(_)) { POSTGRES_WRITERS } else { 1 };
         let store = store.with_patience(PATIENCE).with_role(Role::Watch);
-        let clicks = batch::start(
-            writers,
-            {
-                let (store, clock, metrics) = (store.clone(), clock.clone(), metrics.clone());
-                move |batch| measured_clicks(metrics.clone(), store.clone(), clock.clone(), batch)
-            },
-            {
-                let aside = aside.clone();
-                move |batch| spool_clicks(aside.clone(), batch)
-            },
-        );
+        let writer = Writer { store, clock, aside: aside.clone(), metrics };
+        let clicks = batch::start(writers, ways!(writer, quick_clicks, record_clicks, spool_clicks));
         // One writer: it would only wait for another one at the counts.
-        let capped_clicks = batch::start(
-            1,
-            {
-                let (store, clock, metrics) = (store.clone(), clock.clone(), metrics.clone());
-                move |batch| measured_capped_clicks(metrics.clone(), store.clone(), clock.clone(), batch)
-            },
-            {
-                let aside = aside.clone();
-                move |batch| spool_capped_clicks(aside.clone(), batch)
-            },
-        );
-        let sightings = batch::start(
-            writers,
-            {
-                let (store, metrics) = (store.clone(), metrics.clone());
-                move |batch| measured_sightings(metrics.clone(), store.clone(), clock.clone(), batch)
-            },
-            {
-                let aside = aside.clone();
-                move |batch| spool_sightings(aside.clone(), batch)
-            },
-        );
-        let postbacks = batch::start(
-            writers,
-            {
-                let store = store.clone();
-                move |batch: Arc<Vec<Incoming>>| {
-                    let (store, metrics) = (store.clone(), metrics.clone());
-                    async move {
-                        metrics.postback_batches.measure(batch.len(), record_postbacks(store, batch)).await
-                    }
-                }
-            },
-            {
-                let aside = aside.clone();
-                move |batch| spool_postbacks(aside.clone(), batch)
-            },
-        );
-        let late = batch::start(
-            1,
-            {
-                let aside = aside.clone();
-                move |batch| record_late(store.clone(), aside.clone(), batch)
-            },
-            {
-                let aside = aside.clone();
-                move |batch| spool_late(aside.clone(), batch)
-            },
-        );
+        let capped_clicks =
+            batch::start(1, ways!(writer, record_capped_clicks, spool_capped_clicks));
+        let sightings = batch::start(writers, ways!(writer, record_sightings, spool_sightings));
+        let postbacks =
+            batch::start(writers, ways!(writer, quick_postbacks, record_postbacks, spool_postbacks));
+        let late = batch::start(1, ways!(writer, record_late, spool_late));
         Self { clicks, capped_clicks, sightings, postbacks, late, aside }
     }
 
@@ -210,107 +159,154 @@ async fn written<R>(reply: oneshot::Receiver<Result<R>>) -> Result<R> {
     reply.await.map_err(|_| Error::Unavailable("the writer has stopped".into()))?
 }
 
-async fn measured_clicks(
-    metrics: Arc<Metrics>,
+/// What the writers write with.
+#[derive(Clone)]
+struct Writer {
     store: Store,
     clock: Clock,
-    batch: Arc<Vec<Click>>,
-) -> Result<Vec<()>> {
-    let commit = record_clicks(store, clock, batch.clone());
-    let recorded = metrics.click_batches.measure(batch.len(), commit).await?;
-    batch.iter().for_each(|click| metrics.count_click(click.class));
-    Ok(recorded)
+    aside: Aside,
+    metrics: Arc<Metrics>,
 }
 
-async fn measured_capped_clicks(
-    metrics: Arc<Metrics>,
-    store: Store,
-    clock: Clock,
-    batch: Arc<Vec<CappedClick>>,
-) -> Result<Vec<Admission>> {
-    let commit = record_capped_clicks(store, clock, batch.clone());
-    let admissions = metrics.click_batches.measure(batch.len(), commit).await?;
-    for (capped, admission) in batch.iter().zip(&admissions) {
-        let is_admitted = matches!(admission, Admission::Admitted);
-        metrics.count_click(if is_admitted { capped.click.class } else { ClickClass::Invalid });
+/// The ways of a batch: methods of the writer. The quick one may be missing.
+macro_rules! ways {
+    ($writer:ident, $thorough:ident, $aside:ident) => {
+        Ways { quick: batch::none, thorough: way!($writer, $thorough), aside: way!($writer, $aside) }
+    };
+    ($writer:ident, $quick:ident, $thorough:ident, $aside:ident) => {
+        Ways {
+            quick: way!($writer, $quick),
+            thorough: way!($writer, $thorough),
+            aside: way!($writer, $aside),
+        }
+    };
+}
+use ways;
+
+macro_rules! way {
+    ($writer:ident, $method:ident) => {{
+        let writer = $writer.clone();
+        move |batch| {
+            let writer = writer.clone();
+            async move { writer.$method(batch).await }
+        }
+    }};
+}
+use way;
+
+impl Writer {
+    async fn quick_clicks(&self, batch: Arc<Vec<Click>>) -> Result<Vec<Option<()>>> {
+        let (began, clock, clicks) = (Instant::now(), self.clock.clone(), batch.clone());
+        let are_new = db_commit!(&self.store, |queries, conn| {
+            queries::record_clicks::commit_new(conn, &clicks, || clock.new_id())
+        })?;
+        if are_new {
+            self.metrics.click_batches.count(batch.len(), began.elapsed());
+            batch.iter().for_each(|click| self.metrics.count_click(click.class));
+        }
+        Ok(vec![are_new.then_some(()); batch.len()])
     }
-    Ok(admissions)
-}
 
-async fn measured_sightings(
-    metrics: Arc<Metrics>,
-    store: Store,
-    clock: Clock,
-    batch: Arc<Vec<Sighting>>,
-) -> Result<Vec<()>> {
-    let commit = record_sightings(store, clock, batch.clone());
-    let recorded = metrics.impression_batches.measure(batch.len(), commit).await?;
-    for sighting in batch.iter() {
-        if let Sighting::Impression(impression) = sighting {
-            metrics.count_impression(impression.class);
+    async fn record_clicks(&self, batch: Arc<Vec<Click>>) -> Result<Vec<()>> {
+        let (clock, clicks) = (self.clock.clone(), batch.clone());
+        let commit = async {
+            db_write!(&self.store, |queries, conn| {
+                queries::record_clicks::record(conn, &clicks, || clock.new_id())
+            })
+        };
+        self.metrics.click_batches.measure(batch.len(), commit).await?;
+        batch.iter().for_each(|click| self.metrics.count_click(click.class));
+        Ok(vec![(); batch.len()])
+    }
+
+    async fn record_capped_clicks(&self, batch: Arc<Vec<CappedClick>>) -> Result<Vec<Admission>> {
+        let (clock, clicks) = (self.clock.clone(), batch.clone());
+        let commit = async {
+            db_write!(&self.store, |queries, conn| {
+                queries::record_capped_clicks::record(conn, &clicks, || clock.new_id())
+            })
+        };
+        let admissions = self.metrics.click_batches.measure(batch.len(), commit).await?;
+        for (capped, admission) in batch.iter().zip(&admissions) {
+            let is_admitted = matches!(admission, Admission::Admitted);
+            self.metrics.count_click(if is_admitted { capped.click.class } else { ClickClass::Invalid });
+        }
+        Ok(admissions)
+    }
+
+    async fn record_sightings(&self, batch: Arc<Vec<Sighting>>) -> Result<Vec<()>> {
+        let (clock, sightings) = (self.clock.clone(), batch.clone());
+        let commit = async {
+            db_write!(&self.store, |queries, conn| {
+                queries::record_sightings::record(conn, &sightings, || clock.new_id())
+            })
+        };
+        self.metrics.impression_batches.measure(batch.len(), commit).await?;
+        for sighting in batch.iter() {
+            if let Sighting::Impression(impression) = sighting {
+                self.metrics.count_impression(impression.class);
+            }
+        }
+        Ok(vec![(); batch.len()])
+    }
+
+    async fn quick_postbacks(&self, batch: Arc<Vec<Incoming>>) -> Result<Vec<Option<Answer>>> {
+        let began = Instant::now();
+        let answers = db_commit!(&self.store, |queries, conn| {
+            queries::record_postbacks::commit_new(conn, &batch)
+        })?;
+        let written = answers.iter().flatten().count();
+        if written > 0 {
+            self.metrics.postback_batches.count(written, began.elapsed());
+        }
+        Ok(answers)
+    }
+
+    async fn record_postbacks(&self, batch: Arc<Vec<Incoming>>) -> Result<Vec<Answer>> {
+        let size = batch.len();
+        let commit = async {
+            db_write!(&self.store, |queries, conn| queries::record_postbacks::record(conn, &batch))
+        };
+        self.metrics.postback_batches.measure(size, commit).await
+    }
+
+    /// Records postbacks that were to wait, if nothing waits any more before them: whoever drains and whoever appends
+    /// take turns, so the spool does become empty under any load, and then stays so.
+    async fn record_late(&self, batch: Arc<Vec<Late>>) -> Result<Vec<Result<Answer>>> {
+        let _turn = self.aside.turn_or_patience().await;
+        let known =
+            batch.iter().cloned().map(|(received, set_up)| Some(Incoming { received, set_up: set_up? }));
+        match known.collect::<Option<Vec<_>>>().filter(|_| self.aside.spool.is_empty()) {
+            Some(batch) => {
+                let answers = db_write!(&self.store, |queries, conn| {
+                    queries::record_postbacks::record(conn, &batch)
+                })?;
+                Ok(answers.into_iter().map(Ok).collect())
+            }
+            None => Ok(self.aside.postbacks(batch.iter().map(|(received, _)| received).collect()).await),
         }
     }
-    Ok(recorded)
-}
 
-async fn record_clicks(store: Store, clock: Clock, batch: Arc<Vec<Click>>) -> Result<Vec<()>> {
-    let count = batch.len();
-    db_write!(&store, |queries, conn| {
-        queries::record_clicks::record(conn, &batch, || clock.new_id()).map(|()| vec![(); count])
-    })
-}
-
-async fn record_capped_clicks(
-    store: Store,
-    clock: Clock,
-    batch: Arc<Vec<CappedClick>>,
-) -> Result<Vec<Admission>> {
-    db_write!(&store, |queries, conn| {
-        queries::record_capped_clicks::record(conn, &batch, || clock.new_id())
-    })
-}
-
-async fn record_sightings(store: Store, clock: Clock, batch: Arc<Vec<Sighting>>) -> Result<Vec<()>> {
-    let count = batch.len();
-    db_write!(&store, |queries, conn| {
-        queries::record_sightings::record(conn, &batch, || clock.new_id()).map(|()| vec![(); count])
-    })
-}
-
-async fn record_postbacks(store: Store, batch: Arc<Vec<Incoming>>) -> Result<Vec<Answer>> {
-    db_write!(&store, |queries, conn| queries::record_postbacks::record(conn, &batch))
-}
-
-async fn spool_clicks(aside: Aside, batch: Arc<Vec<Click>>) -> Vec<Result<()>> {
-    aside.clicks(&batch).await
-}
-
-async fn spool_capped_clicks(aside: Aside, batch: Arc<Vec<CappedClick>>) -> Vec<Result<Admission>> {
-    let clicks: Vec<Click> = batch.iter().map(|capped| capped.click.clone()).collect();
-    let spooled = aside.clicks(&clicks).await.into_iter();
-    spooled.map(|outcome| outcome.map(|()| Admission::Admitted)).collect()
-}
-
-async fn spool_sightings(aside: Aside, batch: Arc<Vec<Sighting>>) -> Vec<Result<()>> {
-    aside.sightings(&batch).await
-}
-
-async fn spool_postbacks(aside: Aside, batch: Arc<Vec<Incoming>>) -> Vec<Result<Answer>> {
-    aside.postbacks(batch.iter().map(|incoming| &incoming.received).collect()).await
-}
-
-/// Records postbacks that were to wait, if nothing waits any more before them: whoever drains and whoever appends take
-/// turns, so the spool does become empty under any load, and then stays so.
-async fn record_late(store: Store, aside: Aside, batch: Arc<Vec<Late>>) -> Result<Vec<Result<Answer>>> {
-    let _turn = aside.turn_or_patience().await;
-    let known = batch.iter().cloned().map(|(received, set_up)| Some(Incoming { received, set_up: set_up? }));
-    match known.collect::<Option<Vec<_>>>().filter(|_| aside.spool.is_empty()) {
-        Some(batch) => Ok(record_postbacks(store, Arc::new(batch)).await?.into_iter().map(Ok).collect()),
-        None => Ok(aside.postbacks(batch.iter().map(|(received, _)| received).collect()).await),
+    async fn spool_clicks(&self, batch: Arc<Vec<Click>>) -> Vec<Result<()>> {
+        self.aside.clicks(&batch).await
     }
-}
 
-async fn spool_late(aside: Aside, batch: Arc<Vec<Late>>) -> Vec<Result<Result<Answer>>> {
-    let received = batch.iter().map(|(received, _)| received).collect();
-    aside.postbacks(received).await.into_iter().map(Ok).collect()
+    async fn spool_capped_clicks(&self, batch: Arc<Vec<CappedClick>>) -> Vec<Result<Admission>> {
+        let clicks: Vec<Click> = batch.iter().map(|capped| capped.click.clone()).collect();
+        let spooled = self.aside.clicks(&clicks).await.into_iter();
+        spooled.map(|outcome| outcome.map(|()| Admission::Admitted)).collect()
+    }
+
+    async fn spool_sightings(&self, batch: Arc<Vec<Sighting>>) -> Vec<Result<()>> {
+        self.aside.sightings(&batch).await
+    }
+
+    async fn spool_postbacks(&self, batch: Arc<Vec<Incoming>>) -> Vec<Result<Answer>> {
+        self.aside.postbacks(batch.iter().map(|incoming| &incoming.received).collect()).await
+    }
+
+    async fn spool_late(&self, batch: Arc<Vec<Late>>) -> Vec<Result<Result<Answer>>> {
+        let received = batch.iter().map(|(received, _)| received).collect();
+        self.aside.postbacks(received).await.into_iter().map(Ok).collect()
+    }
 }

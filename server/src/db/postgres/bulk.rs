@@ -11,10 +11,22 @@ use diesel::{
 use super::Conn;
 use crate::db::bulk_tables::{bulk_tables, bulk_visits, concat_columns, types::*};
 
+/// The columns of rows of one table, as a statement that inserts them. It has no clause: a row that is there already
+/// fails it.
+trait Insert: Sized {
+    /// The statement.
+    type Columns<'a>: QueryFragment<Pg> + QueryId
+    where
+        Self: 'a;
+
+    /// The columns of these rows.
+    fn columns(rows: &[Self]) -> Self::Columns<'_>;
+}
+
 /// Writes a type that inserts rows of one table: its columns, and the clause that follows the rows.
 macro_rules! columns {
     ($name:ident, $table:literal, $row:ty, [$($column:ident: $sql:ty = $rust:ty),* $(,)?], $clause:literal) => {
-        struct $name<'a> { $($column: Vec<&'a $rust>),* }
+        pub struct $name<'a> { $($column: Vec<&'a $rust>),* }
 
         impl<'a> $name<'a> {
             fn of(rows: &'a [$row]) -> Self {
@@ -56,6 +68,7 @@ macro_rules! insert_new {
             columns!(Columns, $table, $row, $columns, $clause);
             Columns::of(rows).execute(conn).map(drop)
         }
+        insert!($table, $row, $columns);
     };
     ($(#[$doc:meta])* $function:ident, $table:literal, $row:ty, $id:ty, $columns:tt) => {
         $(#[$doc])*
@@ -68,7 +81,57 @@ macro_rules! insert_new {
 
             Columns::of(rows).get_results(conn)
         }
+        insert!($table, $row, $columns);
+    };
+}
+
+/// Writes how rows of one table are inserted that are not there yet.
+macro_rules! insert {
+    ($table:literal, $row:ty, $columns:tt) => {
+        const _: () = {
+            columns!(Columns, $table, $row, $columns, "");
+
+            impl Insert for $row {
+                type Columns<'a> = Columns<'a>;
+
+                fn columns(rows: &[Self]) -> Columns<'_> {
+                    Columns::of(rows)
+                }
+            }
+        };
     };
 }
 
 bulk_tables!(insert_new);
+
+/// Two inserts as one statement, which is a transaction of its own.
+#[derive(QueryId)]
+struct Both<A, B>(A, B);
+
+impl<A: QueryFragment<Pg>, B: QueryFragment<Pg>> QueryFragment<Pg> for Both<A, B> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("WITH before AS (");
+        self.0.walk_ast(out.reborrow())?;
+        out.push_sql(") ");
+        self.1.walk_ast(out)
+    }
+}
+
+impl<A, B, C> RunQueryDsl<C> for Both<A, B> {}
+
+/// Commits clicks, none of which is there yet, with what they add to the totals: in one round trip.
+pub fn commit_clicks(conn: &mut Conn, clicks: &[Click], deltas: &[TotalDelta]) -> QueryResult<()> {
+    Both(Click::columns(clicks), TotalDelta::columns(deltas)).execute(conn).map(drop)
+}
+
+/// Commits conversions, none of which is counted yet, with their lines of the log and what they add to the totals: in
+/// one round trip.
+pub fn commit_postbacks(
+    conn: &mut Conn,
+    conversions: &[Conversion],
+    lines: &[Postback],
+    deltas: &[TotalDelta],
+) -> QueryResult<()> {
+    let rows = Both(Conversion::columns(conversions), Postback::columns(lines));
+    Both(rows, TotalDelta::columns(deltas)).execute(conn).map(drop)
+}

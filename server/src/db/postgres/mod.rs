@@ -10,7 +10,6 @@ use diesel::{
 };
 use diesel_async::{AsyncPgConnection, async_connection_wrapper::AsyncConnectionWrapper};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-use tokio::runtime::Handle;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{gate::Gate, pool::Pool};
@@ -19,17 +18,19 @@ use crate::error::{Error, Result, causes};
 mod bulk;
 pub mod changes;
 mod locks;
+mod own_runtime;
 pub mod partitions;
 #[expect(clippy::duplicate_mod, reason = "each backend checks the queries against its own connection")]
 #[path = "../queries/mod.rs"]
 mod queries;
 use locks::lock_conversions;
+use own_runtime::OwnRuntime;
 pub use queries::*;
 
 /// The backend, for boxed queries.
 pub type Db = diesel::pg::Pg;
-/// The connection that queries are written against: synchronous, driven by the runtime that opened the store.
-pub type Conn = AsyncConnectionWrapper<AsyncPgConnection>;
+/// The connection that queries are written against: synchronous, driven by whoever uses it.
+pub type Conn = AsyncConnectionWrapper<AsyncPgConnection, OwnRuntime>;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations/postgres");
 const CONNECTIONS: usize = 10;
@@ -43,12 +44,11 @@ const SET_UP: &str = "SET synchronous_commit = on; SET TIME ZONE 'UTC'; SET lock
 /// Names the lock under which one process at a time changes the tables; any constant of our own will do.
 const MIGRATION_LOCK: i64 = 0x7461_6c6c_7962_6163;
 
-/// The pool. Must be called on the runtime that will drive the connections.
+/// The pool.
 pub fn pool(config: tokio_postgres::Config, tls: Arc<rustls::ClientConfig>, gate: Gate) -> Pool<Conn> {
-    let home = Handle::current();
     Pool::new(CONNECTIONS, gate, is_sound, move || {
-        let _entered = home.enter();
-        let mut conn = home.block_on(connect(&config, &tls)).map_err(unavailable)?;
+        let opened = OwnRuntime::open(connect(&config, &tls)).map_err(unavailable)?;
+        let mut conn = Conn::from(opened.map_err(unavailable)?);
         conn.batch_execute(SET_UP).map_err(unavailable)?;
         Ok(conn)
     })
@@ -57,11 +57,11 @@ pub fn pool(config: tokio_postgres::Config, tls: Arc<rustls::ClientConfig>, gate
 async fn connect(
     config: &tokio_postgres::Config,
     tls: &Arc<rustls::ClientConfig>,
-) -> diesel::ConnectionResult<Conn> {
+) -> diesel::ConnectionResult<AsyncPgConnection> {
     let tls = MakeRustlsConnect::new(rustls::ClientConfig::clone(tls));
     let (client, connection) =
         config.connect(tls).await.map_err(|error| diesel::ConnectionError::BadConnection(causes(&error)))?;
-    Ok(Conn::from(AsyncPgConnection::try_from_client_and_connection(client, connection).await?))
+    AsyncPgConnection::try_from_client_and_connection(client, connection).await
 }
 
 /// Why a server is not reached.

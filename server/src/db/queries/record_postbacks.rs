@@ -5,6 +5,7 @@
 mod caps;
 mod ledger;
 mod people;
+mod quick;
 mod written;
 
 use std::collections::{BTreeMap, HashSet};
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, HashSet};
 use caps::{Admission, Counts};
 use ledger::Ledger;
 use people::People;
+pub use quick::commit_new;
 pub(super) use written::without_nul;
 
 use super::{Conn, bulk, totals};
@@ -153,9 +155,14 @@ impl<'a> Round<'a> {
         Ok(Self { view, reports, verdicts, wanted, written: HashSet::new(), people })
     }
 
-    /// Writes what is wanted, in the order of its keys: two writers that want the same never wait for each other.
-    fn insert(&mut self, conn: &mut Conn, counts: &mut Counts) -> Result<()> {
+    /// Puts what is wanted in the order of its keys: two writers that want the same never wait for each other.
+    fn sort(&mut self) {
         self.wanted.sort_by(|one, other| key(&one.row).cmp(&key(&other.row)));
+    }
+
+    /// Writes what is wanted.
+    fn insert(&mut self, conn: &mut Conn, counts: &mut Counts) -> Result<()> {
+        self.sort();
         let rows: Vec<Conversion> = self.wanted.iter().map(|wanted| wanted.row.clone()).collect();
         if !rows.is_empty() {
             self.written = bulk::insert_conversions(conn, &rows)?.into_iter().collect();

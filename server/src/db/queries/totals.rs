@@ -11,7 +11,6 @@ use crate::{
         },
         schema::{hourly_totals, total_deltas},
         scope::PartnerScope,
-        sql_types::Json,
     },
     domain::{
         currency::Currency,
@@ -30,11 +29,7 @@ const NONE: [u8; 16] = [0; 16];
 
 /// Adds changes, in the transaction that causes them.
 pub fn add(conn: &mut Conn, scope: &PartnerScope, id: RowId, changes: Changes) -> QueryResult<()> {
-    if changes.is_empty() {
-        return Ok(());
-    }
-    let delta = TotalDelta { partner_id: scope.id(), id, changes: Json(Packed(changes.into_cells())) };
-    diesel::insert_into(total_deltas::table).values(delta).execute(conn).map(drop)
+    add_all(conn, std::iter::once((*scope, id, changes)))
 }
 
 /// Adds the changes of several partners, in the transaction that causes them.
@@ -42,10 +37,19 @@ pub fn add_all(
     conn: &mut Conn,
     changes: impl Iterator<Item = (PartnerScope, RowId, Changes)>,
 ) -> QueryResult<()> {
-    for (scope, id, changes) in changes {
-        add(conn, &scope, id, changes)?;
-    }
-    Ok(())
+    let deltas = deltas(changes);
+    if deltas.is_empty() { Ok(()) } else { bulk::insert_deltas(conn, &deltas) }
+}
+
+/// The rows that changes are written as.
+pub fn deltas(changes: impl Iterator<Item = (PartnerScope, RowId, Changes)>) -> Vec<TotalDelta> {
+    let changes = changes.filter(|(.., changes)| !changes.is_empty());
+    let row = |(scope, id, changes): (PartnerScope, RowId, Changes)| TotalDelta {
+        partner_id: scope.id(),
+        id,
+        changes: Packed(changes.into_cells()),
+    };
+    changes.map(row).collect()
 }
 
 /// Folds the oldest deltas into the hours; says how many.
@@ -60,7 +64,7 @@ pub fn fold(conn: &mut Conn, scope: &PartnerScope) -> Result<usize> {
         return Ok(0);
     }
     // What this statement returns is ours alone: another process that picked the same rows gets none of them.
-    let folded: Vec<Json<Packed>> = diesel::delete(
+    let folded: Vec<Packed> = diesel::delete(
         total_deltas::table
             .filter(total_deltas::partner_id.eq(scope.id()))
             .filter(total_deltas::id.eq_any(oldest)),
@@ -68,7 +72,7 @@ pub fn fold(conn: &mut Conn, scope: &PartnerScope) -> Result<usize> {
     .returning(total_deltas::changes)
     .get_results(conn)?;
     let count = folded.len();
-    let changes: Changes = folded.into_iter().flat_map(|Json(Packed(cells))| cells).collect();
+    let changes: Changes = folded.into_iter().flat_map(|Packed(cells)| cells).collect();
     let rows: Result<Vec<HourlyTotal>> =
         changes.into_cells().into_iter().map(|(key, sums)| row(scope, key, sums)).collect();
     bulk::add_to_hours(conn, &rows?)?;
@@ -96,11 +100,11 @@ pub(super) fn waiting(
     conn: &mut Conn,
     scope: &PartnerScope,
 ) -> QueryResult<impl Iterator<Item = (TotalKey, Sums)> + use<>> {
-    let waiting: Vec<Json<Packed>> = total_deltas::table
+    let waiting: Vec<Packed> = total_deltas::table
         .filter(total_deltas::partner_id.eq(scope.id()))
         .select(total_deltas::changes)
         .load(conn)?;
-    Ok(waiting.into_iter().flat_map(|Json(Packed(cells))| cells))
+    Ok(waiting.into_iter().flat_map(|Packed(cells)| cells))
 }
 
 /// An id as it stands in a key of the totals.

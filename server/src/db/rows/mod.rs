@@ -2,6 +2,7 @@
 //! none derives `Serialize`, so that a column cannot leak by being added.
 
 pub mod accounts;
+pub mod document;
 pub mod packed;
 pub mod people;
 pub mod records;

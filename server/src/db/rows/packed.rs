@@ -1,8 +1,17 @@
 //! Changes of the totals, as they wait to be folded: many cells in few bytes. A busy server writes about one cell per
 //! click, and as JSON with ids in text it would be as large as the click itself.
 
+use std::io::Write;
+
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+use diesel::{
+    deserialize::{self, FromSql, FromSqlRow},
+    expression::AsExpression,
+    pg::{Pg, PgValue},
+    serialize::{self, IsNull, Output, ToSql},
+    sql_types::Binary,
+    sqlite::{Sqlite, SqliteValue},
+};
 
 use crate::domain::{
     currency::Currency,
@@ -11,8 +20,12 @@ use crate::domain::{
     totals::{Sums, TotalKey},
 };
 
-/// Cells with what is added to each: in the database a text, the base64 of their postcard encoding.
-#[derive(Clone, PartialEq, Debug)]
+/// Leads the bytes: postcard follows. Without it they are what an earlier version wrote, the base64 of the same.
+const VERSION: u8 = 1;
+
+/// Cells with what is added to each.
+#[derive(Clone, PartialEq, Debug, AsExpression, FromSqlRow)]
+#[diesel(sql_type = Binary)]
 pub struct Packed(pub Vec<(TotalKey, Sums)>);
 
 /// A cell without names: hour in microseconds, kind, advertiser, campaign, creative, link, publisher, goal, currency;
@@ -20,25 +33,51 @@ pub struct Packed(pub Vec<(TotalKey, Sums)>);
 type Cell<'a> = (i64, &'a str, Bytes, [Option<Bytes>; 5], Option<&'a str>, (i64, i128, i128, i128));
 type Bytes = [u8; 16];
 
-impl Serialize for Packed {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl Packed {
+    fn to_bytes(&self) -> postcard::Result<Vec<u8>> {
         let cells: Vec<Cell<'_>> = self.0.iter().map(pack).collect();
-        let bytes = postcard::to_stdvec(&cells).map_err(ser::Error::custom)?;
-        serializer.serialize_str(&STANDARD_NO_PAD.encode(bytes))
+        postcard::to_extend(&cells, vec![VERSION])
+    }
+
+    fn read(bytes: &[u8]) -> deserialize::Result<Self> {
+        let decoded;
+        let bytes = match bytes.split_first() {
+            Some((&VERSION, cells)) => cells,
+            _ => {
+                decoded = STANDARD_NO_PAD.decode(bytes)?;
+                &decoded
+            }
+        };
+        let cells: Vec<Cell<'_>> = postcard::from_bytes(bytes)?;
+        let cells: Option<_> = cells.into_iter().map(unpack).collect();
+        Ok(Self(cells.ok_or("a change of the totals names an unknown currency")?))
     }
 }
 
-impl<'de> Deserialize<'de> for Packed {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let bytes = STANDARD_NO_PAD.decode(text).map_err(de::Error::custom)?;
-        let cells: Vec<Cell<'_>> = postcard::from_bytes(&bytes).map_err(de::Error::custom)?;
-        Ok(Self(cells.into_iter().map(unpack).collect::<Option<_>>().ok_or_else(unknown)?))
+impl ToSql<Binary, Pg> for Packed {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        out.write_all(&self.to_bytes()?)?;
+        Ok(IsNull::No)
     }
 }
 
-fn unknown<E: de::Error>() -> E {
-    E::custom("a change of the totals names an unknown currency")
+impl ToSql<Binary, Sqlite> for Packed {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        out.set_value(self.to_bytes()?);
+        Ok(IsNull::No)
+    }
+}
+
+impl FromSql<Binary, Pg> for Packed {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        Self::read(value.as_bytes())
+    }
+}
+
+impl FromSql<Binary, Sqlite> for Packed {
+    fn from_sql(mut value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        Self::read(value.read_blob())
+    }
 }
 
 fn pack((key, sums): &(TotalKey, Sums)) -> Cell<'_> {
@@ -98,10 +137,12 @@ mod tests {
         };
         let sums = Sums { events: -1, amount: i128::MAX, payout: i128::MIN, revenue: 7 };
         let packed = Packed(vec![(key.clone(), sums), (TotalKey { currency: None, ..key }, Sums::ONE)]);
-        let text = serde_json::to_string(&packed).unwrap();
-        assert_eq!(serde_json::from_str::<Packed>(&text).unwrap(), packed);
-        for broken in ["\"\"", "\"!\"", "\"AQ\"", "[]"] {
-            assert!(serde_json::from_str::<Packed>(broken).is_err(), "{broken}");
+        let bytes = packed.to_bytes().unwrap();
+        assert_eq!(Packed::read(&bytes).unwrap(), packed);
+        let earlier = STANDARD_NO_PAD.encode(&bytes[1..]);
+        assert_eq!(Packed::read(earlier.as_bytes()).unwrap(), packed);
+        for broken in [&b""[..], b"!", b"AQ", b"\x01", b"\x01\x01", b"[]"] {
+            assert!(Packed::read(broken).is_err(), "{broken:?}");
         }
     }
 }

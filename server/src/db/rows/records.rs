@@ -5,7 +5,11 @@ use diesel::prelude::*;
 use serde_json::{Map, Value};
 
 use crate::{
-    db::{rows::packed::Packed, schema, sql_types::Json},
+    db::{
+        rows::{document::Document, packed::Packed},
+        schema,
+        sql_types::Json,
+    },
     domain::{
         adjustment::{Change, Standing},
         attribution::Previous,
@@ -45,7 +49,7 @@ macro_rules! visits {
             pub site: Option<String>,
             pub source_id: Option<String>,
             pub ext_click_id: Option<String>,
-            pub parameters: Json<Map<String, Value>>,
+            pub parameters: Document,
             pub ip: Option<String>,
             pub country: Option<String>,
             pub region: Option<String>,
@@ -304,7 +308,7 @@ pub struct Rerun {
 pub struct TotalDelta {
     pub partner_id: PartnerId,
     pub id: RowId,
-    pub changes: Json<Packed>,
+    pub changes: Packed,
 }
 
 /// One cell of the totals.

@@ -12,7 +12,10 @@ use super::Entry;
 use crate::{
     db::{
         received::Received,
-        rows::records::{Click, Impression},
+        rows::{
+            document::Document,
+            records::{Click, Impression},
+        },
         scope::PartnerScope,
         sql_types::Json,
     },
@@ -82,7 +85,7 @@ struct ClickForm {
     site: Option<String>,
     source_id: Option<String>,
     ext_click_id: Option<String>,
-    parameters: Json<Map<String, Value>>,
+    parameters: Document,
     ip: Option<String>,
     country: Option<String>,
     region: Option<String>,

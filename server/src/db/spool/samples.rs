@@ -5,7 +5,11 @@ use serde_json::{Map, Value, json};
 
 use super::{Entry, payload};
 use crate::{
-    db::{received::Received, rows::records::Click, sql_types::Json},
+    db::{
+        received::Received,
+        rows::{document::Document, records::Click},
+        sql_types::Json,
+    },
     domain::{
         attribution::{KeyPowers, Proof},
         click_id::{ClickId, ClickIdError, LinkNumber, Touch},
@@ -41,7 +45,7 @@ pub(super) fn click(number: u32) -> Click {
         site: some("site"),
         source_id: None,
         ext_click_id: some("ext"),
-        parameters: Json(Map::from_iter([("sub1".to_owned(), json!("x".repeat(number as usize % 700)))])),
+        parameters: Document::of([("sub1", &*"x".repeat(number as usize % 700))].into_iter()),
         ip: Some("203.0.113.0".into()),
         country: Some("CH".into()),
         region: None,
@@ -140,7 +144,7 @@ pub(super) fn any_click() -> impl Strategy<Value = Click> {
     type Texts = [Option<String>; 15];
     let ids = (any::<[[u8; 16]; 5]>(), maybe(), maybe());
     let class = prop::sample::select(ClickClass::ALL);
-    let lists = (any::<Vec<String>>(), any_object());
+    let lists = (any::<Vec<String>>(), any::<std::collections::BTreeMap<String, String>>());
     (ids, any_time(), class, lists, any::<Texts>()).prop_map(
         |((ids, creative_id, publisher_id), clicked_at, class, (flags, parameters), texts)| {
             let mut texts = texts.into_iter();
@@ -160,7 +164,7 @@ pub(super) fn any_click() -> impl Strategy<Value = Click> {
                 site: text(),
                 source_id: text(),
                 ext_click_id: text(),
-                parameters: Json(parameters),
+                parameters: Document::of(parameters.iter().map(|(name, value)| (&**name, &**value))),
                 ip: text(),
                 country: text(),
                 region: text(),

@@ -9,6 +9,12 @@ use diesel::{
 use super::Conn;
 use crate::db::bulk_tables::{bulk_tables, bulk_visits, concat_columns, types::*};
 
+/// A row that can be inserted. There is no clause: a row that is there already is an error.
+trait Insert {
+    /// Inserts it.
+    fn insert(&self, conn: &mut Conn) -> QueryResult<()>;
+}
+
 /// Writes a type that inserts a row of one table. The text of the statement is fixed, and neither made nor parsed again
 /// for each row.
 macro_rules! values {
@@ -49,6 +55,7 @@ macro_rules! insert_new {
             values!(Values, $table, $row, $columns, $clause);
             rows.iter().try_for_each(|row| Values(row).execute(conn).map(drop))
         }
+        insert!($table, $row, $columns);
     };
     ($(#[$doc:meta])* $function:ident, $table:literal, $row:ty, $id:ty, $columns:tt) => {
         $(#[$doc])*
@@ -60,7 +67,50 @@ macro_rules! insert_new {
             }
             Ok(new)
         }
+        insert!($table, $row, $columns);
+    };
+}
+
+/// Writes how a row of one table is inserted that is not there yet.
+macro_rules! insert {
+    ($table:literal, $row:ty, $columns:tt) => {
+        const _: () = {
+            values!(Values, $table, $row, $columns, "");
+
+            impl Insert for $row {
+                fn insert(&self, conn: &mut Conn) -> QueryResult<()> {
+                    Values(self).execute(conn).map(drop)
+                }
+            }
+        };
     };
 }
 
 bulk_tables!(insert_new);
+
+/// Inserts rows, none of which is there yet.
+fn insert_all(conn: &mut Conn, rows: &[impl Insert]) -> QueryResult<()> {
+    rows.iter().try_for_each(|row| row.insert(conn))
+}
+
+/// Commits clicks, none of which is there yet, with what they add to the totals.
+pub fn commit_clicks(conn: &mut Conn, clicks: &[Click], deltas: &[TotalDelta]) -> QueryResult<()> {
+    conn.immediate_transaction(|conn| {
+        insert_all(conn, clicks)?;
+        insert_all(conn, deltas)
+    })
+}
+
+/// Commits conversions, none of which is counted yet, with their lines of the log and what they add to the totals.
+pub fn commit_postbacks(
+    conn: &mut Conn,
+    conversions: &[Conversion],
+    lines: &[Postback],
+    deltas: &[TotalDelta],
+) -> QueryResult<()> {
+    conn.immediate_transaction(|conn| {
+        insert_all(conn, conversions)?;
+        insert_all(conn, lines)?;
+        insert_all(conn, deltas)
+    })
+}

@@ -228,6 +228,11 @@ fn attach(known: &mut Lead, said: &Lead) {
     known.email_sha256 = known.email_sha256.take().or_else(|| said.email_sha256.clone());
 }
 
+/// Whether a report names a customer or says who somebody is.
+pub fn are_named(incoming: &Incoming) -> bool {
+    shop(incoming).is_some_and(|(_, report)| report.customer_id.is_some() || says_who(report))
+}
+
 fn shop(incoming: &Incoming) -> Option<(Shop, &Report)> {
     let report = incoming.received.report.as_ref().ok()?;
     let advertiser = *incoming.set_up.advertiser.as_ref().ok()?;

@@ -1,0 +1,84 @@
+//! A JSON object that is stored as it was put together: whoever writes the row need not put it together again.
+
+use diesel::{
+    backend::Backend,
+    deserialize::{self, FromSql, FromSqlRow},
+    expression::AsExpression,
+    serialize::{self, Output, ToSql},
+    sql_types::Text,
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Map, Value};
+
+/// The text of a JSON object.
+#[derive(Clone, PartialEq, Eq, Debug, AsExpression, FromSqlRow)]
+#[diesel(sql_type = Text)]
+pub struct Document(String);
+
+impl Document {
+    /// An object of texts by name.
+    pub fn of<'a, 'b>(members: impl Iterator<Item = (&'a str, &'b str)>) -> Self {
+        let mut text = Vec::with_capacity(128);
+        let mut json = serde_json::Serializer::new(&mut text);
+        let written = json.serialize_map(None).and_then(|mut object| {
+            for (name, value) in members {
+                object.serialize_entry(name, value)?;
+            }
+            object.end()
+        });
+        written.expect("texts are JSON");
+        Self(String::from_utf8(text).expect("JSON is UTF-8"))
+    }
+
+    /// Its members.
+    pub fn members(&self) -> Map<String, Value> {
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+}
+
+impl<DB: Backend> ToSql<Text, DB> for Document
+where
+    str: ToSql<Text, DB>,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+        self.0.as_str().to_sql(out)
+    }
+}
+
+impl<DB: Backend> FromSql<Text, DB> for Document
+where
+    String: FromSql<Text, DB>,
+{
+    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        String::from_sql(value).map(Self)
+    }
+}
+
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.members().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Document {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Value::Object(Map::deserialize(deserializer)?).to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_put_together_comes_out_again() {
+        for members in [&[][..], &[("sub1", "a\"b\u{0}\u{e9}")], &[("sub1", ""), ("cost", "1")]] {
+            let document = Document::of(members.iter().copied());
+            let expected: Map<String, Value> =
+                members.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+            assert_eq!(document.members(), expected);
+            let stored = serde_json::to_string(&document).unwrap();
+            assert_eq!(serde_json::from_str::<Document>(&stored).unwrap().members(), expected);
+        }
+    }
+}
