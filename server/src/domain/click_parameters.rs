@@ -39,6 +39,11 @@ const PARAMETERS: &[(&str, &[&str])] = &[
     ("gpp_sid", &[]),
 ];
 
+/// The canonical name of a sub id, 1 to 10.
+pub fn sub(number: u8) -> &'static str {
+    PARAMETERS.get(usize::from(number).wrapping_sub(1)).map_or("", |(name, _)| name)
+}
+
 /// What a click's URL says.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct ClickParameters {
@@ -110,6 +115,11 @@ impl ClickParameters {
         self.values.remove(name)
     }
 
+    /// Puts back what was taken.
+    pub fn put_back(&mut self, name: &'static str, value: String) {
+        self.values.insert(name, value);
+    }
+
     /// Every value with its canonical name.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.values.iter().map(|(name, value)| (*name, value.as_str()))
@@ -138,6 +148,11 @@ fn canonical(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sub_id_has_its_name() {
+        assert_eq!((1..=10).map(sub).collect::<Vec<_>>().join(" "), (1..=10).map(|n| format!("sub{n}")).collect::<Vec<_>>().join(" "));
+    }
 
     #[test]
     fn every_alias_is_read_under_its_name() {

@@ -59,7 +59,7 @@ mod tests {
 
     fn target(url: &str) -> Option<String> {
         let hosts = ["ok.test".to_owned(), "*.shop.example".to_owned()];
-        deep_link(url, &hosts)?.render(Some("1abc"), "kcid", |_| Some("value".to_owned()))
+        deep_link(url, &hosts)?.render(Some("1abc"), "kcid", |_| Some("value".into()))
     }
 
     #[test]

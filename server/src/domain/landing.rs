@@ -1,6 +1,8 @@
 //! Landing pages: URL templates that are checked when written, filled in per click, and checked again.
 //! Which page a visitor is sent to is decided elsewhere; a deep link's host is checked in `deep_link`.
 
+use std::borrow::Cow;
+
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use url::{Position, Url};
 
@@ -11,6 +13,8 @@ pub use super::macros::Macro;
 use super::macros::{CutError, Piece, cut};
 use super::text::nearest;
 
+/// Room that most URLs find enough.
+const MOST_USUAL_BYTES: usize = 256;
 /// Everything but the unreserved characters of RFC 3986.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// What could break out of a URL or a header; non-ASCII is always encoded.
@@ -22,6 +26,8 @@ pub struct LandingPage {
     /// Scheme, host and port, as they must come out again.
     origin: String,
     pieces: Vec<Piece>,
+    /// Whether encoded values make it a URL in normal form: so that it need not be parsed again.
+    is_normal: bool,
 }
 
 impl LandingPage {
@@ -38,12 +44,17 @@ impl LandingPage {
                 nearest: nearest(name.trim_matches(['!', ' ']), Macro::names()),
             },
         })?;
-        Ok(Self { origin, pieces })
+        Ok(Self::new(origin, pieces))
     }
 
     /// Takes an URL as it is, without looking for macros.
     pub(super) fn literal(url: &str) -> Result<Self, LandingError> {
-        Ok(Self { origin: origin(url)?, pieces: vec![Piece::Text(url.to_owned())] })
+        Ok(Self::new(origin(url)?, vec![Piece::Text(url.to_owned())]))
+    }
+
+    fn new(origin: String, pieces: Vec<Piece>) -> Self {
+        let is_normal = is_normal(&origin, &pieces);
+        Self { origin, pieces, is_normal }
     }
 
     /// Fills in the template for one click.
@@ -51,21 +62,27 @@ impl LandingPage {
     /// Without a click-id macro in the template, `parameter=<id>` is appended to the query, or takes the
     /// place of the parameter if it is there. Without a click id (consent refused, nothing recorded), the
     /// macro stays empty and nothing is appended. `None` if the result would lead to another host.
-    pub fn render(
+    pub fn render<'a>(
         &self,
-        click_id: Option<&str>,
+        click_id: Option<&'a str>,
         parameter: &str,
-        value: impl Fn(Macro) -> Option<String>,
+        value: impl Fn(Macro) -> Option<Cow<'a, str>>,
     ) -> Option<String> {
         let value = |wanted| match wanted {
-            Macro::ClickId => click_id.unwrap_or_default().to_owned(),
+            Macro::ClickId => click_id.unwrap_or_default().into(),
             other => value(other).unwrap_or_default(),
         };
-        let filled: String = self.pieces.iter().map(|piece| fill(piece, value)).collect();
+        let (mut filled, mut has_dots) = (String::with_capacity(MOST_USUAL_BYTES), false);
+        for piece in &self.pieces {
+            has_dots |= fill(&mut filled, piece, value);
+        }
         let complete = match click_id {
             Some(id) if !self.has_click_id() => with_parameter(&filled, parameter, id),
             _ => filled,
         };
+        if self.is_normal && !has_dots {
+            return is_within(&self.origin, &complete).then_some(complete);
+        }
         let url = Url::parse(&complete).ok()?;
         (url[..Position::BeforePath] == self.origin).then(|| url.into())
     }
@@ -77,12 +94,37 @@ impl LandingPage {
     }
 }
 
-fn fill(piece: &Piece, value: impl Fn(Macro) -> String) -> String {
-    match piece {
-        Piece::Text(text) => text.clone(),
-        Piece::Encoded(wanted) => utf8_percent_encode(&value(*wanted), ENCODED).to_string(),
-        Piece::Raw(wanted) => utf8_percent_encode(&value(*wanted), UNSAFE).to_string(),
-    }
+/// Whether the URL's parser leaves a page as it is, whatever values are encoded into it.
+fn is_normal(origin: &str, pieces: &[Piece]) -> bool {
+    let sample: String = pieces
+        .iter()
+        .map(|piece| match piece {
+            Piece::Text(text) => text,
+            Piece::Encoded(_) => "x",
+            Piece::Raw(_) => "\\",
+        })
+        .collect();
+    is_within(origin, &sample) && Url::parse(&sample).is_ok_and(|url| url.as_str() == sample)
+}
+
+/// Whether a URL in normal form is of an origin.
+fn is_within(origin: &str, url: &str) -> bool {
+    let rest = url.strip_prefix(origin);
+    rest.is_some_and(|path| path.starts_with('/')) && url.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Adds a piece; true if its value is nothing but dots, which mean something in a path.
+fn fill<'a>(filled: &mut String, piece: &Piece, value: impl Fn(Macro) -> Cow<'a, str>) -> bool {
+    let (value, kept) = match piece {
+        Piece::Text(text) => {
+            filled.push_str(text);
+            return false;
+        }
+        Piece::Encoded(wanted) => (value(*wanted), ENCODED),
+        Piece::Raw(wanted) => (value(*wanted), UNSAFE),
+    };
+    filled.extend(utf8_percent_encode(&value, kept));
+    !value.is_empty() && value.bytes().all(|byte| byte == b'.')
 }
 
 /// Sets a query parameter: in its first place if it is there, else at the end of the query.
@@ -100,7 +142,7 @@ fn with_parameter(url: &str, name: &str, value: &str) -> String {
 
 fn is_named(pair: &str, name: &str) -> bool {
     let found = pair.split('=').next().unwrap_or_default();
-    percent_decode_str(found).eq(name.bytes())
+    found == name || (found.contains('%') && percent_decode_str(found).eq(name.bytes()))
 }
 
 fn split_before(text: &str, separator: char) -> (&str, &str) {
@@ -116,7 +158,7 @@ mod tests {
 
     fn rendered(template: &str, value: &str) -> String {
         let page = LandingPage::parse(template).unwrap();
-        page.render(Some(ID), "kcid", |_| Some(value.to_owned())).unwrap()
+        page.render(Some(ID), "kcid", |_| Some(value.into())).unwrap()
     }
 
     #[test]
@@ -158,6 +200,12 @@ mod tests {
             let template = format!("https://shop.test/?t={{{alias}}}");
             assert_eq!(rendered(&template, ""), "https://shop.test/?t=1abc");
         }
+    }
+
+    #[test]
+    fn dots_are_resolved_where_they_mean_something() {
+        assert_eq!(rendered("https://shop.test/a/{sub1}/b", ".."), "https://shop.test/b?kcid=1abc");
+        assert_eq!(rendered("https://shop.test/a/{sub1}/b", "..."), "https://shop.test/a/.../b?kcid=1abc");
     }
 
     #[test]

@@ -14,6 +14,8 @@ const MOST_USER_AGENT_BYTES: usize = 1_024;
 /// RFC 5646, section 4.4.1, recommends room for 35 characters.
 const MOST_LANGUAGE_BYTES: usize = 35;
 const MOST_VERSION_BYTES: usize = 32;
+/// RFC 1035, section 2.3.4, without the dot at the end.
+const MOST_HOST_BYTES: usize = 253;
 
 /// Marks of televisions and streaming sticks, in lower case.
 const TV_MARKS: [&str; 13] = [
@@ -93,10 +95,29 @@ pub fn language(accept_language: &str) -> Option<String> {
 
 /// Returns the host of a Referer header in normal form; the rest of the URL may be private and is not kept.
 pub fn referrer_host(referer: &str) -> Option<String> {
+    if let Some(host) = plain_host(referer) {
+        return Some(host.to_owned());
+    }
     let url = Url::parse(referer).ok()?;
     let known = matches!(url.scheme(), "http" | "https" | "android-app" | "ios-app");
-    let host = url.host_str().filter(|host| known && !host.is_empty() && host.len() <= 253)?;
+    let host = url.host_str().filter(|host| known && !host.is_empty() && host.len() <= MOST_HOST_BYTES)?;
     Some(host.to_ascii_lowercase())
+}
+
+/// The host of a web address that is in normal form without any doubt, as nearly all are: a name in lower case whose last
+/// part is letters, before a slash.
+fn plain_host(referer: &str) -> Option<&str> {
+    let rest = referer.strip_prefix("https://").or_else(|| referer.strip_prefix("http://"))?;
+    let (host, _) = rest.split_once('/')?;
+    let (_, last) = host.rsplit_once('.')?;
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
+    let is_name = host.len() <= MOST_HOST_BYTES
+        && host.bytes().all(is_plain)
+        && !host.starts_with('.')
+        && !host.contains("xn--")
+        && !last.is_empty()
+        && last.bytes().all(|byte| byte.is_ascii_lowercase());
+    is_name.then_some(host)
 }
 
 words! {
@@ -199,6 +220,9 @@ mod tests {
     fn only_the_referrers_host_is_kept() {
         for (referer, host) in [
             ("https://News.Example/a?b#c", "news.example"),
+            ("https://news.example/a?b#c", "news.example"),
+            ("https://a@news.example/", "news.example"),
+            ("http://127.1/", "127.0.0.1"),
             ("http://user:pw@news.example:8080/", "news.example"),
             ("android-app://com.google.android.gm/", "com.google.android.gm"),
         ] {
@@ -212,6 +236,7 @@ mod tests {
             "data:text/html,x",
             "https://",
             "javascript:1",
+            "https://news..0x7/",
         ] {
             assert_eq!(referrer_host(referer), None, "{referer}");
         }
@@ -238,6 +263,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_plain_host_is_what_the_parser_finds(referer in "https?://[a-z0-9.-]{0,12}/?[a-z?]{0,3}") {
+            let parsed = Url::parse(&referer).ok().and_then(|url| url.host_str().map(str::to_owned));
+            if let Some(host) = plain_host(&referer) {
+                prop_assert_eq!(Some(host.to_owned()), parsed);
+            }
+        }
+
         #[test]
         fn reading_headers_never_panics(text in any::<String>()) {
             let _ = (Visitor::parse(&text), language(&text), referrer_host(&text));

@@ -16,8 +16,6 @@ use actix_web::{
     body::{EitherBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::Method,
-    middleware::Next,
-    web::Data,
 };
 use tokio::time::sleep;
 
@@ -133,13 +131,12 @@ impl Drop for Inside {
 }
 
 /// Checks a request's head, finds room for it or turns it away, and counts its answer.
-pub async fn pass_the_door(
+pub async fn pass_the_door<B: MessageBody + 'static>(
+    state: &State,
     mut request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
-    let Some(door) = request.app_data::<Data<State>>().map(|state| state.door.clone()) else {
-        return Ok(next.call(request).await?.map_into_left_body());
-    };
+    answer: impl AsyncFnOnce(ServiceRequest) -> Result<ServiceResponse<EitherBody<B>>, Error>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let door = &state.door;
     let _under_way = request.request().conn_data::<Rc<Connection>>().map(Connection::begin);
     let purpose = purpose(request.method(), request.path());
     let inside = door.admit(purpose);
@@ -153,7 +150,7 @@ pub async fn pass_the_door(
         (Ok(()), Some(_)) => None,
     };
     let response = match turned_away {
-        None => next.call(request).await?.map_into_left_body(),
+        None => answer(request).await?,
         Some(response) => {
             // An answer to a request whose body is still to come would end the connection.
             body::discard(&mut request.take_payload()).await;

@@ -10,6 +10,7 @@ pub mod docs;
 pub mod door;
 pub mod fallback;
 mod fields;
+mod front;
 mod health;
 pub mod metrics;
 pub mod openapi;

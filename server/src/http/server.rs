@@ -6,14 +6,13 @@ use actix_web::{
     App, HttpServer,
     dev::Server,
     error::QueryPayloadError,
-    middleware::{DefaultHeaders, from_fn},
+    middleware::from_fn,
     web::{self, Data},
 };
 use utoipa_actix_web::AppExt;
 
 use super::{
-    State, changes::forget_what_changed, connections, door::pass_the_door, fallback, openapi,
-    request_id::with_request_id, routes, stopping::say_when_stopping,
+    State, connections, fallback, front, openapi, routes,
 };
 use crate::{
     config::limits::connections_per_worker,
@@ -50,11 +49,7 @@ pub fn serve(
             .app_data(methods.clone())
             .app_data(web::QueryConfig::default().error_handler(|error, _| unreadable_query(&error)))
             .app_data(web::PathConfig::default().error_handler(|error, _| unreadable(&error)))
-            .wrap(from_fn(forget_what_changed))
-            .wrap(from_fn(pass_the_door))
-            .wrap(DefaultHeaders::new().add(("x-content-type-options", "nosniff")))
-            .wrap(from_fn(say_when_stopping))
-            .wrap(from_fn(with_request_id))
+            .wrap(from_fn(front::answer))
             .into_utoipa_app()
             .configure(routes::documented)
             .into_app()

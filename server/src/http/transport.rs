@@ -3,7 +3,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use actix_web::{HttpRequest, http::header::HeaderMap};
+use actix_web::{
+    HttpRequest,
+    http::header::{HeaderMap, HeaderName, X_FORWARDED_FOR, X_FORWARDED_PROTO},
+};
 use ipnet::IpNet;
 
 use crate::domain::{code::Code, refusal::Refusal};
@@ -36,10 +39,10 @@ fn judge(peer: IpAddr, is_tls: bool, headers: &HeaderMap, trusted: &[IpNet]) -> 
     if !is_trusted(&peer) {
         return Transport { client: peer, is_private: is_tls || peer.is_loopback() };
     }
-    let hops = list(headers, "x-forwarded-for");
+    let hops = list(headers, &X_FORWARDED_FOR);
     let hops: Vec<IpAddr> = hops.iter().rev().map_while(|hop| address(hop)).collect();
     let client = hops.iter().find(|hop| !is_trusted(hop)).or(hops.last()).copied().unwrap_or(peer);
-    let is_private = match list(headers, "x-forwarded-proto").last() {
+    let is_private = match list(headers, &X_FORWARDED_PROTO).last() {
         Some(scheme) => scheme.eq_ignore_ascii_case("https"),
         None => is_tls || (peer.is_loopback() && hops.is_empty()),
     };
@@ -47,7 +50,7 @@ fn judge(peer: IpAddr, is_tls: bool, headers: &HeaderMap, trusted: &[IpNet]) -> 
 }
 
 /// The values of a header that may be repeated and may hold several, in order.
-fn list<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
+fn list<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
     let values = headers.get_all(name).filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(str::trim).filter(|value| !value.is_empty()).collect()
 }

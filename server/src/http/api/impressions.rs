@@ -96,7 +96,7 @@ impl ImpressionView {
             site: row.site,
             source_id: row.source_id,
             ext_click_id: row.ext_click_id,
-            parameters: row.parameters.0,
+            parameters: row.parameters.members(),
             ip: row.ip,
             country: row.country,
             region: row.region,

@@ -38,20 +38,32 @@ use crate::{
     extensions(("x-codes" = json!(["api_key_missing", "api_key_invalid", "https_required", "not_found", "unavailable", "internal"]))))]
 #[get("/c/{link}")]
 pub async fn follow_link(request: HttpRequest, link: Path<String>, state: Data<State>) -> HttpResponse {
+    answer(&request, &link, &state).await
+}
+
+/// The link in the path of a click, if it needs no decoding.
+pub fn link_in(path: &str) -> Option<&str> {
+    let link = path.strip_prefix("/c/")?;
+    let is_plain = !link.is_empty() && link.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    is_plain.then_some(link)
+}
+
+/// Answers a click on a link.
+pub async fn answer(request: &HttpRequest, link: &str, state: &State) -> HttpResponse {
     let parameters = ClickParameters::parse(request.query_string());
     if parameters.preview {
-        let preview = preview::of(&request, &link, parameters, &state).await;
+        let preview = preview::of(request, link, parameters, state).await;
         return preview.unwrap_or_else(|error| error.error_response());
     }
-    let followed = match known_link(&state, &link).await {
-        Ok(Some(known)) => match follow(&request, &known, parameters, &state).await {
-            Err(error) => untracked(&request, &known, &state, &error).await,
+    let followed = match known_link(state, link).await {
+        Ok(Some(known)) => match follow(request, &known, parameters, state).await {
+            Err(error) => untracked(request, &known, state, &error).await,
             followed => followed,
         },
-        Ok(None) => return not_found(&state),
+        Ok(None) => return not_found(state),
         Err(error) => Err(error),
     };
-    followed.map_or_else(|error| unavailable(&error, &state), redirect)
+    followed.map_or_else(|error| unavailable(&error, state), redirect)
 }
 
 /// Answers the headers that a click would get, and records nothing. The click id in `Location` belongs to no click.

@@ -1,11 +1,12 @@
 //! A visit as a row: by its link, its visitor and its URL.
 
-use serde_json::{Map, Value};
-
 use super::{hints::Hints, user_agents};
 use crate::{
     clock,
-    db::{rows::records::Click, rows::setup::Route, sql_types::Json},
+    db::{
+        rows::{document::Document, records::Click, setup::Route},
+        sql_types::Json,
+    },
     domain::{
         click_id::{ClickId, LinkNumber},
         click_parameters::ClickParameters,
@@ -22,7 +23,15 @@ pub struct Traffic {
     publisher: Option<PublisherId>,
     creative: Option<CreativeId>,
     /// Names that cannot be looked up while the database is away.
-    unresolved: Vec<(&'static str, String)>,
+    unresolved: Vec<&'static str>,
+}
+
+impl Traffic {
+    /// Keeps a name as it is.
+    fn leave(&mut self, parameters: &mut ClickParameters, name: &'static str, text: String) {
+        self.unresolved.push(name);
+        parameters.put_back(name, text);
+    }
 }
 
 /// What the link leaves open, the URL may say; a name that is not the partner's says nothing.
@@ -34,7 +43,7 @@ pub async fn traffic(state: &State, route: &Route, parameters: &mut ClickParamet
         && let Ok(name) = Reference::parse(&text)
     {
         match state.cache.publisher(route.scope, name).await {
-            Err(Error::Unavailable(_)) => traffic.unresolved.push(("publisher_id", text)),
+            Err(Error::Unavailable(_)) => traffic.leave(parameters, "publisher_id", text),
             found => traffic.publisher = found?,
         }
     }
@@ -42,7 +51,7 @@ pub async fn traffic(state: &State, route: &Route, parameters: &mut ClickParamet
         && let Ok(name) = Reference::parse(&text)
     {
         match state.cache.creative(route.scope, name).await {
-            Err(Error::Unavailable(_)) => traffic.unresolved.push(("creative_id", text)),
+            Err(Error::Unavailable(_)) => traffic.leave(parameters, "creative_id", text),
             found => {
                 let own = found?.filter(|creative| creative.1 == route.link.advertiser_id);
                 traffic.creative = own.map(|creative| creative.0);
@@ -57,8 +66,7 @@ pub fn click(state: &State, route: &Route, traffic: Traffic, hints: Hints<'_>, n
     let number = LinkNumber(u32::try_from(route.link.number).unwrap_or_default());
     let agent = user_agents::read(hints.user_agent);
     let visitor = agent.visitor.clone();
-    let flags = traffic.unresolved.iter().map(|(name, _)| format!("unresolved:{name}")).collect();
-    let unresolved = traffic.unresolved.into_iter().map(|(name, text)| (name.to_owned(), text.into()));
+    let flags = traffic.unresolved.iter().map(|name| format!("unresolved:{name}")).collect();
     let location = hints.address.map(|address| state.geo.locate(address)).unwrap_or_default();
     Click {
         partner_id: route.scope.id(),
@@ -75,7 +83,7 @@ pub fn click(state: &State, route: &Route, traffic: Traffic, hints: Hints<'_>, n
         site: None,
         source_id: None,
         ext_click_id: None,
-        parameters: Json(unresolved.collect::<Map<_, _>>()),
+        parameters: Document::of(std::iter::empty()),
         ip: hints.address.and_then(|address| route.partner.ip_storage.apply(address)),
         country: location.country,
         region: location.region,
@@ -91,13 +99,9 @@ pub fn click(state: &State, route: &Route, traffic: Traffic, hints: Hints<'_>, n
 
 /// Keeps what the URL said: three values in columns of their own, the others together.
 pub fn keep_parameters(click: &mut Click, parameters: &ClickParameters) {
-    for (name, text) in parameters.iter() {
-        match name {
-            "site" => click.site = Some(text.to_owned()),
-            "source_id" => click.source_id = Some(text.to_owned()),
-            "ext_click_id" => click.ext_click_id = Some(text.to_owned()),
-            _ => drop(click.parameters.0.insert(name.to_owned(), Value::from(text))),
-        }
-    }
+    const OWN_COLUMNS: [&str; 3] = ["site", "source_id", "ext_click_id"];
+    let own = |name| parameters.get(name).map(str::to_owned);
+    [click.site, click.source_id, click.ext_click_id] = OWN_COLUMNS.map(own);
+    click.parameters = Document::of(parameters.iter().filter(|(name, _)| !OWN_COLUMNS.contains(name)));
     click.flags.0.extend(parameters.cut.iter().map(|name| format!("cut:{name}")));
 }

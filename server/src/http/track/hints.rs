@@ -2,9 +2,19 @@
 
 use std::net::IpAddr;
 
-use actix_web::{HttpRequest, http::header::HeaderMap};
+use actix_web::{
+    HttpRequest,
+    http::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderName, REFERER, USER_AGENT},
+};
 
 use crate::http::{State, transport::Transport};
+
+/// Where browsers say that they only fetch ahead.
+const PURPOSES: [HeaderName; 3] = [
+    HeaderName::from_static("sec-purpose"),
+    HeaderName::from_static("purpose"),
+    HeaderName::from_static("x-moz"),
+];
 
 /// What tells about the visitor.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,14 +37,14 @@ impl<'a> Hints<'a> {
         let headers = request.headers();
         Self {
             address: Some(Transport::of(request, &state.trusted_proxies).client),
-            user_agent: text(headers, "user-agent"),
-            purpose: ["sec-purpose", "purpose", "x-moz"].iter().find_map(|name| text(headers, name)),
-            language: text(headers, "accept-language"),
-            referrer: text(headers, "referer"),
+            user_agent: text(headers, &USER_AGENT),
+            purpose: PURPOSES.iter().find_map(|name| text(headers, name)),
+            language: text(headers, &ACCEPT_LANGUAGE),
+            referrer: text(headers, &REFERER),
         }
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }

@@ -1,6 +1,6 @@
 //! What a click would come to, for whoever sets links up. Records nothing.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use actix_web::{HttpRequest, HttpResponse, http::header};
 use serde::Serialize;
@@ -85,7 +85,7 @@ fn preview(visit: &Visit<'_>) -> Preview {
         macros: Macro::documented()
             .map(|(name, wanted)| match wanted {
                 Macro::ClickId => (name, stand_in.clone()),
-                other => (name, visit.value(other)),
+                other => (name, visit.value(other).map(Cow::into_owned)),
             })
             .collect(),
     }

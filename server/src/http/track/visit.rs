@@ -1,7 +1,7 @@
 //! A visit to a link, through whatever door it comes: a click or an impression, of a browser or told by a back end.
 //! Who it is, what it is worth and where it leads is put together here, once.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use super::{describe, hints::Hints};
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     domain::{
         caps::{Admission, CAP_REACHED, Caps},
         click_id::Touch,
-        click_parameters::ClickParameters,
+        click_parameters::{self, ClickParameters},
         landing::Macro,
         link_name::LinkName,
         redirect::{Destination, Way},
@@ -218,36 +218,37 @@ impl<'a> Visit<'a> {
     }
 
     /// What a macro of the landing page stands for; the click id is not known here.
-    pub fn value(&self, wanted: Macro) -> Option<String> {
+    pub fn value(&self, wanted: Macro) -> Option<Cow<'_, str>> {
         let click = &self.click;
-        let kept = |name: &str| self.parameters.get(name).map(str::to_owned);
+        let kept = |name: &str| self.parameters.get(name).map(Cow::from);
+        let id = |id: &dyn ToString| Some(Cow::from(id.to_string()));
         match wanted {
             Macro::ClickId => None,
-            Macro::AdvertiserId => Some(click.advertiser_id.to_string()),
-            Macro::CampaignId => Some(click.campaign_id.to_string()),
-            Macro::CreativeId => click.creative_id.map(|id| id.to_string()),
-            Macro::LinkId => Some(click.link_id.to_string()),
-            Macro::PublisherId => click.publisher_id.map(|id| id.to_string()),
-            Macro::Site => click.site.clone(),
-            Macro::Sub(number) => kept(&format!("sub{number}")),
-            Macro::SourceId => click.source_id.clone(),
-            Macro::ExtClickId => click.ext_click_id.clone(),
-            Macro::Country => click.country.clone(),
-            Macro::Region => click.region.clone(),
-            Macro::DeviceType => click.device_type.clone(),
-            Macro::Os => click.os.clone(),
-            Macro::OsVersion => click.os_version.clone(),
-            Macro::Browser => click.browser.clone(),
-            Macro::Language => click.language.clone(),
-            Macro::Isp => click.isp.clone(),
+            Macro::AdvertiserId => id(&click.advertiser_id),
+            Macro::CampaignId => id(&click.campaign_id),
+            Macro::CreativeId => id(&click.creative_id?),
+            Macro::LinkId => id(&click.link_id),
+            Macro::PublisherId => id(&click.publisher_id?),
+            Macro::Site => click.site.as_deref().map(Cow::from),
+            Macro::Sub(number) => kept(click_parameters::sub(number)),
+            Macro::SourceId => click.source_id.as_deref().map(Cow::from),
+            Macro::ExtClickId => click.ext_click_id.as_deref().map(Cow::from),
+            Macro::Country => click.country.as_deref().map(Cow::from),
+            Macro::Region => click.region.as_deref().map(Cow::from),
+            Macro::DeviceType => click.device_type.as_deref().map(Cow::from),
+            Macro::Os => click.os.as_deref().map(Cow::from),
+            Macro::OsVersion => click.os_version.as_deref().map(Cow::from),
+            Macro::Browser => click.browser.as_deref().map(Cow::from),
+            Macro::Language => click.language.as_deref().map(Cow::from),
+            Macro::Isp => click.isp.as_deref().map(Cow::from),
             Macro::Idfa => kept("idfa"),
             Macro::Gaid => kept("gaid"),
             Macro::Gclid => kept("gclid"),
             Macro::Fbclid => kept("fbclid"),
             Macro::Ttclid => kept("ttclid"),
-            Macro::Timestamp => Some(click.clicked_at.seconds().to_string()),
+            Macro::Timestamp => id(&click.clicked_at.seconds()),
             Macro::Date => Some(click.clicked_at.to_string().chars().take(10).collect()),
-            Macro::Random => Some(u32::from_be_bytes(clock::random()).to_string()),
+            Macro::Random => id(&u32::from_be_bytes(clock::random())),
         }
     }
 }

@@ -1,0 +1,60 @@
+//! What every request goes through, in one layer: it gets an id, passes the door, is answered, and what its answer brings
+//! about is done.
+
+use actix_web::{
+    Error,
+    body::{EitherBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        Method,
+        header::{HeaderValue, X_CONTENT_TYPE_OPTIONS},
+    },
+    middleware::Next,
+    web::Data,
+};
+
+use super::{
+    State,
+    changes::forget_what_changed,
+    door::pass_the_door,
+    request_id::{self, RequestId},
+    stopping::say_when_stopping,
+    track::clicks,
+};
+
+/// Answers a request.
+pub async fn answer<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let state = request.app_data::<Data<State>>().expect("the server has its state").clone();
+    let id = RequestId::new();
+    let answering = pass_the_door(&state, request, async |request| {
+        let response = route(&state, request, next).await?;
+        forget_what_changed(&state, &response);
+        Ok(response)
+    });
+    let mut response = id.scope(answering).await?;
+    say_when_stopping(&state, &mut response);
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(request_id::HEADER, id.header());
+    Ok(response)
+}
+
+/// Finds who answers. Clicks are found before all others, and without patterns: those would cost as much as the rest of
+/// a click.
+async fn route<B: MessageBody + 'static>(
+    state: &State,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let is_click = request.method() == Method::GET && clicks::link_in(request.path()).is_some();
+    if !is_click {
+        return Ok(next.call(request).await?.map_into_left_body());
+    }
+    let (request, _) = request.into_parts();
+    let link = clicks::link_in(request.path()).unwrap_or_default();
+    let response = clicks::answer(&request, link, state).await;
+    Ok(ServiceResponse::new(request, response).map_into_right_body())
+}
