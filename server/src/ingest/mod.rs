@@ -252,7 +252,7 @@ impl Writer {
     async fn quick_postbacks(&self, batch: Arc<Vec<Incoming>>) -> Result<Vec<Option<Answer>>> {
         let began = Instant::now();
         let answers =
-            db_commit!(&self.store, |queries, conn| { queries::record_postbacks::commit_new(conn, &batch) })?;
+            db_commit!(&self.store, |queries, conn| queries::record_postbacks::commit_new(conn, &batch))?;
         let written = answers.iter().flatten().count();
         if written > 0 {
             self.metrics.postback_batches.count(written, began.elapsed());
