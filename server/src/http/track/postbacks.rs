@@ -8,7 +8,6 @@ use actix_web::{
     post,
     web::{Bytes, Data, Payload},
 };
-use serde_json::Value;
 
 use super::{
     conversion_report::{ConversionQuery, ConversionReport, MessageQuery, SignatureHeaders},
@@ -159,7 +158,7 @@ pub fn respond(answer: &Answer) -> HttpResponse {
     }
     HttpResponse::build(problem::status(answer.code))
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(Value::Object(answer.body()))
+        .json(answer)
 }
 
 fn as_text(answer: &Answer) -> HttpResponse {
