@@ -25,6 +25,7 @@ mod https;
 mod impressions;
 mod journey;
 mod keys;
+mod life;
 mod limits;
 mod lists;
 mod macros;
