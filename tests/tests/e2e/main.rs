@@ -42,6 +42,8 @@ mod preview;
 mod program;
 mod proofs;
 mod publishers_alone;
+mod races;
+mod random_walk;
 mod replay;
 mod restarts;
 mod set_up;
