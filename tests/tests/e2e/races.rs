@@ -8,7 +8,7 @@ use futures_util::{
     future::{join, join_all},
     stream,
 };
-use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 use tallyback_server::{clock::Clock, jobs};
 use tallyback_tests::{Acme, Answer, TestApp, client};
@@ -67,6 +67,13 @@ fn order(click_id: &str, order: &str, amount: &str) -> Value {
     json!({"goal": "purchase", "click_id": click_id, "order_id": order, "amount": amount, "currency": "EUR"})
 }
 
+/// Sends something signed, at a time.
+async fn send(http: &Client, place: &Acme, path: &str, now: i64, body: Value) -> Answer {
+    let request = http.post(format!("{}{path}", place.agency.base_url));
+    let request = request.header(CONTENT_TYPE, "application/json");
+    Answer::to(place.signer().sign(request, "msg_race", now, body.to_string().as_bytes())).await
+}
+
 /// The sum of decimals, in ten-thousandths.
 fn sum<'a>(amounts: impl Iterator<Item = &'a Value>) -> i64 {
     let parts = |amount: &Value| {
@@ -76,19 +83,29 @@ fn sum<'a>(amounts: impl Iterator<Item = &'a Value>) -> i64 {
     amounts.map(parts).sum()
 }
 
+/// How many answers have a code.
+fn of_code(answers: &[Answer], code: &str) -> usize {
+    answers.iter().filter(|answer| answer.body["code"] == code).count()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_identical_postbacks_are_one_row_wherever_they_are_sent() {
     let servers = Servers::start(Clock::System).await;
     let sale = order(&servers.acme().click().await, "A-1", "49.90");
-    let answers = report_all(&servers.places, vec![sale; 1_000]).await;
-    let accepted: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 201).collect();
-    assert_eq!(accepted.len(), 1);
-    let others = answers.iter().filter(|answer| answer.status != 201);
-    let first = &accepted[0].body["conversion_id"];
-    assert!(first.is_string());
-    for other in others {
-        assert_eq!((&other.body["code"], &other.body["conversion_id"]), (&json!("duplicate"), first));
+    let mut answers = report_all(&servers.places, vec![sale.clone(); 1_000]).await;
+    let mut accepted = of_code(&answers, "accepted");
+    // On a machine with too much to do some may have waited in the spool: they ask again, as the SDK would.
+    let spooled = of_code(&answers, "accepted_spooled");
+    while of_code(&answers, "accepted_spooled") > 0 {
+        answers.retain(|answer| answer.body["code"] != "accepted_spooled");
+        let again = vec![sale.clone(); 1_000 - answers.len()];
+        answers.extend(report_all(&servers.places, again).await);
+        accepted = of_code(&answers, "accepted");
     }
+    assert!(accepted == 1 || (accepted == 0 && spooled > 0), "{accepted} were accepted");
+    assert_eq!(accepted + of_code(&answers, "duplicate"), 1_000);
+    let first = &answers[0].body["conversion_id"];
+    assert!(first.is_string() && answers.iter().all(|answer| answer.body["conversion_id"] == *first));
     assert_eq!(servers.acme().agency.all("/v1/conversions").await.len(), 1);
     let totals = servers.totals().await;
     assert_eq!(
@@ -142,22 +159,23 @@ async fn a_daily_cap_holds_on_both_sides_of_midnight() {
     let clock = &servers.apps[0].clock;
     clock.advance(clock.now().start_of_day().seconds() + DAY - 1 - servers.now());
     let before = servers.now();
-    let reports = (0..400).map(|number| {
+    let http = client();
+    let lead = async |number: usize| {
         let lead = json!({"goal": "lead", "click_id": click_id, "order_id": number.to_string()});
-        let place = servers.place(number);
-        async move { place.report_at(before, lead).await }
-    });
+        send(&http, servers.place(number), "/v1/conversions", before, lead).await
+    };
     let midnight = async {
         tokio::time::sleep(std::time::Duration::from_millis(150)).await;
         clock.advance(1);
     };
-    let (answers, ()) = join(stream::iter(reports).buffer_unordered(50).collect::<Vec<_>>(), midnight).await;
+    let (answers, ()) =
+        join(stream::iter(0..400).map(lead).buffer_unordered(50).collect::<Vec<_>>(), midnight).await;
     assert!(answers.iter().all(|answer| [201, 202].contains(&answer.status)));
     // Whatever comes after midnight fills up the new day, and no more.
     for number in 400..(400 + MOST) {
-        let lead = json!({"goal": "lead", "click_id": click_id, "order_id": number.to_string()});
-        servers.place(number).report_at(before, lead).await;
+        lead(number).await;
     }
+    servers.acme().agency.report_until("", "/totals/conversions/total", json!(400 + MOST)).await;
     let mut days: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     for row in servers.acme().agency.all("/v1/conversions").await {
         let text = |name: &str| row[name].as_str().unwrap().to_owned();
@@ -167,6 +185,10 @@ async fn a_daily_cap_holds_on_both_sides_of_midnight() {
             1;
     }
     assert_eq!(days.len(), 2, "{days:?}");
+    let approved: usize = days.values().filter_map(|day| day.get("approved")).sum();
+    let counters = "SELECT CAST(SUM(conversions) AS BIGINT) FROM goal_counts";
+    assert_eq!(servers.apps[0].database.db_number(counters).await, approved as i64, "{days:?}");
+    assert_eq!(servers.totals().await["conversions"]["approved"], json!(approved), "{days:?}");
     for day in days.values() {
         let all: usize = day.values().sum();
         assert_eq!(day.get("approved").copied().unwrap_or_default(), all.min(MOST), "{days:?}");
@@ -174,17 +196,11 @@ async fn a_daily_cap_holds_on_both_sides_of_midnight() {
     servers.is_clean().await;
 }
 
-async fn adjust(place: &Acme, now: i64, body: Value) -> Answer {
-    let request = client().post(format!("{}/v1/adjustments", place.agency.base_url));
-    let request = request.header(CONTENT_TYPE, "application/json");
-    let body = body.to_string();
-    Answer::to(place.signer().sign(request, "msg_race", now, body.as_bytes())).await
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn one_adjustment_that_is_sent_many_times_at_once_is_made_once() {
     let servers = Servers::start(Clock::System).await;
     let click_id = servers.acme().click().await;
+    let http = client();
     for round in 0..5 {
         let name = format!("R-{round}");
         let made = servers.acme().report(order(&click_id, &name, "49.90")).await.expect(201);
@@ -194,8 +210,10 @@ async fn one_adjustment_that_is_sent_many_times_at_once_is_made_once() {
             json!({"adjustment_id": name, "kind": "restatement", "goal": "purchase", "order_id": name,
                 "amount": amount, "currency": "EUR"})
         };
-        let sent = (0..40)
-            .map(|number| adjust(servers.place(number / 2), servers.now(), refund(amounts[number % 2])));
+        let sent = (0..40).map(|number| {
+            let (place, amount) = (servers.place(number / 2), amounts[number % 2]);
+            send(&http, place, "/v1/adjustments", servers.now(), refund(amount))
+        });
         let answers = join_all(sent).await;
         let mut codes: BTreeMap<&str, usize> = BTreeMap::new();
         for answer in &answers {
@@ -268,6 +286,7 @@ async fn decisions_refunds_and_the_end_of_a_hold_at_once_are_a_legal_history() {
         let app = &servers.apps[number % servers.apps.len()];
         async move { jobs::settle_holds(app.store.clone(), app.clock.clone()).await.unwrap() }
     }));
+    let http = client();
     let decide = async |number: usize| {
         let (place, other, id) = (servers.place(number), servers.place(number + 1), &ids[number]);
         let path = format!("/v1/conversions/{id}/adjustments");
@@ -276,8 +295,8 @@ async fn decisions_refunds_and_the_end_of_a_hold_at_once_are_a_legal_history() {
         let less = json!({"adjustment_id": format!("L-{number}"), "kind": "restatement", "conversion_id": id,
             "amount": "4", "currency": "EUR"});
         let (refunded, restated, decided) = tokio::join!(
-            adjust(other, now, refund),
-            adjust(place, now, less),
+            send(&http, other, "/v1/adjustments", now, refund),
+            send(&http, place, "/v1/adjustments", now, less),
             place.agency.post(&path, json!({"kind": if number % 3 == 0 { "reject" } else { "approve" }})),
         );
         assert_eq!((refunded.status, restated.status), (200, 200), "{refunded:?} {restated:?}");
@@ -292,7 +311,8 @@ async fn decisions_refunds_and_the_end_of_a_hold_at_once_are_a_legal_history() {
     jobs::settle_holds(servers.apps[0].store.clone(), clock.clone()).await.unwrap();
 
     let rows = servers.acme().agency.all("/v1/conversions").await;
-    let lines = join_all(rows.iter().map(|row| has_legal_history(servers.acme(), row, "on_hold"))).await;
+    let lines = stream::iter(&rows).map(|row| has_legal_history(servers.acme(), row, "on_hold"));
+    let lines: Vec<usize> = lines.buffer_unordered(4).collect().await;
     assert!(lines.iter().all(|lines| (2..=5).contains(lines)), "{lines:?}");
     let totals = servers.totals().await;
     for status in ["pending", "on_hold", "approved", "rejected", "reversed"] {

@@ -7,7 +7,7 @@ use tallyback_tests::{Agency, Answer, BROWSER, Signer, TestApp, Visit, client};
 use super::{
     figures,
     model::{Change, Conversion, DAY, Report, World},
-    sent,
+    money::{Parts, decimal},
 };
 
 const BOT: &str = "Googlebot/2.1 (+http://www.google.com/bot.html)";
@@ -150,4 +150,9 @@ fn fields(world: &World, report: &Report) -> Map<String, Value> {
     add("status", report.status.map(|status| json!(status)));
     add("event_time", report.event_time.map(|time| json!(time)));
     fields
+}
+
+/// An amount as reports and adjustments send it.
+fn sent(amount: Parts) -> String {
+    decimal(amount, 2)
 }
