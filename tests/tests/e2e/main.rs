@@ -4,6 +4,7 @@
 use std::path::Path;
 
 mod adjustments;
+mod altered_messages;
 mod attribution;
 mod away_at_start;
 mod batches;

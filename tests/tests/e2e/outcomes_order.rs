@@ -243,3 +243,31 @@ async fn a_repetition_is_answered_before_whatever_has_changed_since() {
         assert_eq!((&again["code"], &again["retry"]), (&json!("duplicate"), &json!("no")), "{form:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_rejected_or_reversed_keeps_its_key() {
+    let shop = Shop::open().await;
+    let scopes = json!({"name": "Refunds", "scopes": ["conversions:write", "adjustments:write"]});
+    let shop = Shop {
+        acme: Acme { key: shop.acme.agency.make("/v1/signing-keys", scopes).await, ..shop.acme.clone() },
+        ..shop
+    };
+    let now = shop.now();
+    let report = async |status: &str, order: &str, amount: &str| {
+        let mut report = shop.report(&[], order);
+        (report["status"], report["amount"]) = (json!(status), json!(amount));
+        shop.acme.report_at(now, report).await
+    };
+    report("rejected", "rejected", "1.00").await.expect(201);
+    let taken_back = report("", "reversed", "1.00").await.expect(201);
+    let refund =
+        json!({"adjustment_id": "R-1", "kind": "retraction", "conversion_id": taken_back["conversion_id"]});
+    let refund = shop.signed("/v1/adjustments", "application/json", &refund.to_string(), &[]);
+    Answer::to(refund).await.expect(200);
+    for status in ["rejected", "reversed"] {
+        let again = report("", status, "1.00").await.expect(200);
+        assert_eq!((&again["code"], &again["status"]), (&json!("duplicate"), &json!(status)));
+        report("", status, "2.00").await.refused(409, "duplicate_conflict");
+    }
+    assert_eq!(shop.acme.agency.all("/v1/conversions").await.len(), 2 + 2);
+}
