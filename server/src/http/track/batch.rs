@@ -113,14 +113,31 @@ async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Resu
     let sender = Sender::find(state, &claim, transport.client).await?;
     let powers = sender.powers_over(state, None).await?;
     let asked = intake::asked_intent(request);
-    match powers.and_then(|powers| Ok((powers, batch::items(layout, &content)?))) {
+    let items = match &powers {
+        Ok(_) => items(request, state, &sender, layout, &content)?,
+        Err(refusal) => Err(refusal.clone()),
+    };
+    match powers.and_then(|powers| Ok((powers, items?))) {
         Ok((powers, items)) => {
-            state.rate_limits.take_reports(request, sender.key.scope.id(), items.len(), sender.now)?;
             let _in_queue = state.batches.take_turn().await?;
             Ok(Outcome::Judged(judge(state, &sender, &powers, &asked, &items).await))
         }
         Err(refusal) => refuse(state, &sender, refusal, &content).await.map(Outcome::Refused),
     }
+}
+
+/// The items, if there may be so many of them now. What is no batch counts as one.
+fn items<'a>(
+    request: &HttpRequest,
+    state: &State,
+    sender: &Sender,
+    layout: Layout,
+    content: &'a [u8],
+) -> Result<Result<Vec<&'a [u8]>, Refusal>, Refusal> {
+    let items = batch::items(layout, content);
+    let count = items.as_ref().map_or(1, Vec::len);
+    state.rate_limits.take_reports(request, sender.key.scope.id(), count, sender.now)?;
+    Ok(items)
 }
 
 fn layout(request: &HttpRequest) -> Result<Layout, Refusal> {
