@@ -12,7 +12,25 @@ use super::{
     money::Micros,
     refusal::{FieldError, Refusal},
     time::Timestamp,
+    words::words,
 };
+
+words! {
+    /// What came of a postback, in a word.
+    Outcome {
+        /// It was taken.
+        Accepted = "accepted",
+        /// It was refused.
+        Rejected = "rejected",
+    }
+}
+
+impl Outcome {
+    /// What a code says.
+    pub fn of(code: Code) -> Self {
+        if code.is_success() { Self::Accepted } else { Self::Rejected }
+    }
+}
 
 /// Names the goal's own money, where no override applies.
 pub const GOALS_OWN: &str = "goal";
@@ -159,9 +177,8 @@ impl Answer {
 
     /// The body. For a refusal it is at the same time a problem document (RFC 9457).
     pub fn body(&self) -> Map<String, Value> {
-        let result = if self.code.is_success() { "accepted" } else { "rejected" };
         let mut body = Map::from_iter([
-            ("result".to_owned(), json!(result)),
+            ("result".to_owned(), json!(Outcome::of(self.code))),
             ("code".to_owned(), json!(self.code.as_str())),
             ("message".to_owned(), json!(self.message)),
             ("postback_id".to_owned(), json!(self.postback_id)),

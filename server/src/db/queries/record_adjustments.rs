@@ -65,6 +65,15 @@ fn answer(outcome: &Outcome<'_>) -> Answer {
     if asked.intent == Intent::Validate { answer.validated() } else { answer }
 }
 
+/// The order that the request names.
+fn order_id(received: &ReceivedAdjustment) -> Option<String> {
+    received
+        .request
+        .get("order_id")
+        .and_then(|sent| sent.as_str())
+        .map(|order| order.replace('\0', "\u{fffd}"))
+}
+
 fn line(
     scope: &PartnerScope,
     received: &ReceivedAdjustment,
@@ -91,5 +100,7 @@ fn line(
         test: received.is_test,
         not_enforced: None,
         about: About::Adjustment,
+        order_id: order_id(received),
+        trace: None,
     }
 }
