@@ -148,6 +148,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<App, StartError> {
         key_uses,
         rate_limits: Arc::new(RateLimits::new(config.limits.reports_per_minute)),
         batches: Arc::default(),
+        tails: Arc::default(),
         counters,
         store: store.clone().for_management(),
         whole_store: store.clone(),

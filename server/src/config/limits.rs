@@ -33,6 +33,14 @@ pub struct Limits {
     pub total_for_postbacks: usize,
     /// Reports of one partner in a minute; none: as many as come. The operator's setting.
     pub reports_per_minute: Option<u64>,
+    /// Tails of the log of postbacks that may be open.
+    pub tails: usize,
+    /// Of these, one partner's.
+    pub tails_of_partner: usize,
+    /// How long a tail says nothing at most.
+    pub tail_heartbeat: Duration,
+    /// How long a tail stays open. Its client comes again.
+    pub tail_life: Duration,
     /// How long the head of a connection's first request may take, the TLS handshake aside.
     pub head: Duration,
     /// How long a body may take to arrive.
@@ -59,6 +67,10 @@ impl Default for Limits {
             total_for_management: 3_072,
             total_for_postbacks: 5_120,
             reports_per_minute: None,
+            tails: 64,
+            tails_of_partner: 8,
+            tail_heartbeat: Duration::from_secs(15),
+            tail_life: Duration::from_secs(30 * 60),
             head: Duration::from_secs(10),
             body: Duration::from_secs(15),
             handshake: Duration::from_secs(5),

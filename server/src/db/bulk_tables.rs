@@ -72,6 +72,8 @@ macro_rules! bulk_tables {
                 test: Bool = bool,
                 not_enforced: Nullable<Text> = Option<String>,
                 about: Text = About,
+                order_id: Nullable<Text> = Option<String>,
+                trace: Nullable<Text> = Option<Json<Trace>>,
             ]
         );
 
@@ -257,6 +259,7 @@ pub(in crate::db) mod types {
             postback::{About, Form},
             rate::Rate,
             time::Timestamp,
+            trace::Trace,
             visitor::ClickClass,
         },
     };

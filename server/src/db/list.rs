@@ -1,6 +1,9 @@
 //! What a list is asked for: which rows, after which one, how many.
 
 use crate::domain::{
+    answer::Outcome,
+    click_id::ClickId,
+    code::Code,
     conversion::ConversionStatus,
     currency::Currency,
     ids::{AdvertiserId, CampaignId, GoalId, LinkId, PublisherId},
@@ -19,10 +22,6 @@ pub struct Listing {
     pub status: Option<Status>,
     /// Only conversions with this status.
     pub conversion_status: Option<ConversionStatus>,
-    /// Only what test keys signed, or only what the others did.
-    pub test: bool,
-    /// Only this code of the log.
-    pub code: Option<String>,
     /// Only this order.
     pub order_id: Option<String>,
     /// Only this advertiser's.
@@ -42,6 +41,29 @@ impl Listing {
     pub fn rows(&self) -> i64 {
         i64::try_from(self.limit).map_or(i64::MAX, |limit| limit.saturating_add(1))
     }
+}
+
+/// Which lines of the log of postbacks.
+#[derive(Clone, Debug, Default)]
+pub struct PostbackFilter {
+    /// Those with one of these codes; none: all.
+    pub codes: Vec<Code>,
+    /// Those that were refused, or those that were not.
+    pub result: Option<Outcome>,
+    /// Those of this advertiser.
+    pub advertiser_id: Option<AdvertiserId>,
+    /// Those of this goal.
+    pub goal_id: Option<GoalId>,
+    /// Those of this click.
+    pub click_id: Option<ClickId>,
+    /// Those of this order.
+    pub order_id: Option<String>,
+    /// Those that came from here on.
+    pub received_from: Option<Timestamp>,
+    /// Those that came before.
+    pub received_to: Option<Timestamp>,
+    /// What test keys signed, or what the others did.
+    pub test: bool,
 }
 
 /// A page of exchange rates, latest day first.

@@ -23,6 +23,7 @@ use crate::domain::{
     setup::Status,
     time::Timestamp,
     totals::TotalKey,
+    trace::Origin,
 };
 
 /// A postback with what the set-up says about it: everything that is decided without its click and its order.
@@ -87,6 +88,8 @@ pub struct Received {
     pub batch_index: Option<i32>,
     /// Whether a test key signed it.
     pub is_test: bool,
+    /// How it came.
+    pub origin: Origin,
     /// What came, for the log: without secrets and personal data.
     pub request: Map<String, Value>,
     /// What its click id reads as; none when it has none.

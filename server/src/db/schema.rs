@@ -336,6 +336,8 @@ table! {
         test -> Bool,
         not_enforced -> Nullable<Text>,
         about -> Text,
+        order_id -> Nullable<Text>,
+        trace -> Nullable<Text>,
     }
 }
 

@@ -13,7 +13,25 @@ use super::{
     money::Micros,
     refusal::{FieldError, Refusal},
     time::Timestamp,
+    words::words,
 };
+
+words! {
+    /// What came of a postback, in a word.
+    Outcome {
+        /// It was taken.
+        Accepted = "accepted",
+        /// It was refused.
+        Rejected = "rejected",
+    }
+}
+
+impl Outcome {
+    /// What a code says.
+    pub fn of(code: Code) -> Self {
+        if code.is_success() { Self::Accepted } else { Self::Rejected }
+    }
+}
 
 /// Names the goal's own money, where no override applies.
 pub const GOALS_OWN: &str = "goal";
@@ -172,7 +190,7 @@ impl Serialize for Answer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut body = serializer.serialize_map(None)?;
         let is_success = self.code.is_success();
-        body.serialize_entry("result", if is_success { "accepted" } else { "rejected" })?;
+        body.serialize_entry("result", &Outcome::of(self.code))?;
         body.serialize_entry("code", self.code.as_str())?;
         body.serialize_entry("message", &self.message)?;
         body.serialize_entry("postback_id", &self.postback_id)?;

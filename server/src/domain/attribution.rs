@@ -15,6 +15,7 @@ use super::{
     refusal::Refusal,
     setup::Status,
     text,
+    trace::{Check, GoalSeen, Trace},
 };
 pub use super::{
     facts::{
@@ -35,18 +36,29 @@ pub enum Verdict {
 
 /// Decides, in the fixed order: goal; click, customer or publisher; windows; duplicates; flags. What has been counted
 /// already stays counted: its repetition is never an error, even when the goal has been paused or the window has closed
-/// since. Caps are for whoever writes it: [`Counted::put_over`].
-pub fn decide(report: &Report, facts: &Facts) -> Result<Verdict, Refusal> {
+/// since. Caps are for whoever writes it: [`Counted::put_over`]. The trace says how far it went, and what it knew.
+pub fn decide(report: &Report, facts: &Facts, trace: &mut Trace) -> Result<Verdict, Refusal> {
+    trace.reach(Check::Goal);
     let goal = goal_for(report, &facts.rules.goals)?;
-    if let Some(previous) = repeated(report, facts) {
+    trace.goal = Some(GoalSeen::of(goal));
+    trace.earlier = earlier(facts).map(|previous| previous.id);
+    if let Some((previous, source)) = repeated(report, facts) {
+        trace.match_to(source, report, goal);
+        trace.reach(Check::Duplicates);
         return Ok(Verdict::Again(previous));
     }
     check_goal(report, goal, facts)?;
+    trace.reach(Check::Source);
     let source = matching::source(report, facts)?;
-    matching::check_source(report, goal, source, facts)?;
-    matching::check_delay(report, goal, facts.received_at)?;
+    trace.match_to(source, report, goal);
+    matching::check_source(goal, source, facts)?;
+    trace.reach(Check::Windows);
+    matching::check_windows(report, goal, source, facts)?;
+    trace.reach(Check::Duplicates);
     check_earlier(report, source, facts)?;
+    trace.reach(Check::CapsAndFlags);
     let price = pricing::price(report, goal, source.place(), facts)?;
+    trace.reach(Check::Write);
     Ok(Verdict::Count(Box::new(counted::count(report, facts, goal, source, price))))
 }
 
@@ -144,11 +156,12 @@ fn parameter(mode: MatchMode) -> &'static str {
 }
 
 /// The conversion of the same click, publisher or order, for the same money.
-fn repeated(report: &Report, facts: &Facts) -> Option<Previous> {
+fn repeated<'a>(report: &Report, facts: &'a Facts) -> Option<(Previous, Source<'a>)> {
     let previous = earlier(facts)?;
-    let is_same = belongs_to(previous, matching::source(report, facts).ok()?)
+    let source = matching::source(report, facts).ok()?;
+    let is_same = belongs_to(previous, source)
         && (previous.amount, previous.currency) == (report.amount, report.amount.and(report.currency));
-    is_same.then(|| previous.clone())
+    is_same.then(|| (previous.clone(), source))
 }
 
 fn earlier(facts: &Facts) -> Option<&Previous> {

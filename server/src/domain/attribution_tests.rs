@@ -34,6 +34,11 @@ const DOUBTS: [&str; 7] = [
     flag::INVALID_CLICK,
 ];
 
+/// The decision, without its trace.
+fn decide(report: &Report, facts: &Facts) -> Result<Verdict, Refusal> {
+    super::decide(report, facts, &mut Trace::default())
+}
+
 fn shop() -> AdvertiserId {
     AdvertiserId::from_bytes([1; 16])
 }

@@ -82,26 +82,28 @@ fn genuine_click<'a>(report: &Report, facts: &'a Facts) -> Result<&'a CreditedCl
 }
 
 /// Whether the goal credits this one.
-pub(super) fn check_source(
-    report: &Report,
-    goal: &GoalRules,
-    source: Source<'_>,
-    facts: &Facts,
-) -> Result<(), Refusal> {
+pub(super) fn check_source(goal: &GoalRules, source: Source<'_>, facts: &Facts) -> Result<(), Refusal> {
     if let Source::Click(click) = source {
         check_touch(click, goal)?;
     }
     if facts.publisher == NamedPublisher::NotPermitted {
         return Err(Refusal::of(Code::PublisherNotPermitted));
     }
-    check_campaign(goal, source)?;
-    match source {
-        Source::Click(click) => {
-            check_retention(report, click, goal, facts)?;
-            check_window(report, goal, click)
-        }
-        Source::Publisher(_) => Ok(()),
+    check_campaign(goal, source)
+}
+
+/// Whether the click is still known and young enough, and the report comes in time after its event.
+pub(super) fn check_windows(
+    report: &Report,
+    goal: &GoalRules,
+    source: Source<'_>,
+    facts: &Facts,
+) -> Result<(), Refusal> {
+    if let Source::Click(click) = source {
+        check_retention(report, click, goal, facts)?;
+        check_window(report, goal, click)?;
     }
+    check_delay(report, goal, facts.received_at)
 }
 
 /// An impression is credited only where the goal has a window for it.
@@ -133,7 +135,8 @@ fn check_campaign(goal: &GoalRules, source: Source<'_>) -> Result<(), Refusal> {
     }
 }
 
-fn window_seconds(report: &Report, goal: &GoalRules, click: &CreditedClick) -> i64 {
+/// Longest time from a click to the event of a report.
+pub(super) fn window_seconds(report: &Report, goal: &GoalRules, click: &CreditedClick) -> i64 {
     match mode(report) {
         MatchMode::Customer => goal.rebill_window_seconds,
         _ => goal.window_seconds(click.touch),
@@ -176,7 +179,7 @@ fn check_window(report: &Report, goal: &GoalRules, click: &CreditedClick) -> Res
 }
 
 /// Whether a report comes in time after its event.
-pub(super) fn check_delay(report: &Report, goal: &GoalRules, received_at: Timestamp) -> Result<(), Refusal> {
+fn check_delay(report: &Report, goal: &GoalRules, received_at: Timestamp) -> Result<(), Refusal> {
     let delay = received_at.seconds_since(report.event_time);
     let longest = goal.reporting_delay_seconds;
     if delay > longest {

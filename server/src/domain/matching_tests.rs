@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 use super::*;
 use crate::domain::{
     advertiser_rules::AdvertiserRules,
-    attribution::{Verdict, decide},
+    attribution::{self, Verdict},
     click_id::{ClickId, LinkNumber},
     conversion::ConversionStatus,
     counted::Counted,
@@ -22,10 +22,16 @@ use crate::domain::{
     postback::Intent,
     rate::{Rate, Rates},
     setup::Status,
+    trace::Trace,
     visitor::ClickClass,
 };
 
 const CLICKED: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+/// The decision, without its trace.
+fn decide(report: &Report, facts: &Facts) -> Result<Verdict, Refusal> {
+    attribution::decide(report, facts, &mut Trace::default())
+}
 
 fn publisher(number: u8) -> PublisherId {
     PublisherId::from_bytes([number; 16])

@@ -5,6 +5,7 @@
 use std::{
     any::Any,
     cell::Cell,
+    io::ErrorKind,
     net::Shutdown,
     os::fd::AsFd,
     rc::{Rc, Weak},
@@ -67,6 +68,19 @@ impl Connection {
     pub fn begin(self: &Rc<Self>) -> UnderWay {
         self.under_way.set(self.under_way.get() + 1);
         UnderWay(self.clone())
+    }
+
+    /// The client takes an answer that has no end.
+    pub fn takes_its_answer(&self) {
+        self.quiet_since.set(Instant::now());
+    }
+
+    /// Whether the client has gone, or will at least send nothing more.
+    pub fn is_left(&self) -> bool {
+        match self.socket.peek(&mut [0]) {
+            Ok(bytes) => bytes == 0,
+            Err(error) => error.kind() != ErrorKind::WouldBlock,
+        }
     }
 
     /// When it will have been quiet for too long, as it looks now.

@@ -28,6 +28,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use ipnet::IpNet;
 
+pub use api::postback_tail::Tails;
 pub use track::{batch::Batches, counters::Counters, rate_limits::RateLimits};
 
 use door::Door;
@@ -61,6 +62,8 @@ pub struct State {
     pub rate_limits: Arc<RateLimits>,
     /// How many batches are under way.
     pub batches: Arc<Batches>,
+    /// Who watches the log of postbacks.
+    pub tails: Arc<Tails>,
     /// The writers of clicks and postbacks.
     pub ingest: Ingest,
     /// Where clicks and postbacks wait while the database is away.

@@ -7,7 +7,8 @@ use super::{
     api::{
         adjustments::*, advertiser_signing::*, advertisers::*, audit_events::*, bulk_decisions::*,
         campaigns::*, clicks::*, conversions::*, creatives::*, currency_rates::*, goals::*, impressions::*,
-        links::*, partner::*, postbacks::*, publishers::*, reports::*, signing_keys::*,
+        links::*, partner::*, postback_explanations::*, postback_tail::*, postbacks::*, publishers::*,
+        reports::*, signing_keys::*,
     },
     docs,
     health::{check_live, check_ready},
@@ -93,7 +94,9 @@ fn records(config: &mut ServiceConfig<'_>) {
         .service(list_impressions)
         .service(get_impression)
         .service(list_postbacks)
+        .service(tail_postbacks)
         .service(get_postback)
+        .service(explain_postback)
         .service(list_conversions)
         .service(decide_in_bulk)
         .service(adjust_conversion)

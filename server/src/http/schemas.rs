@@ -13,12 +13,14 @@ use utoipa::{
 };
 
 use crate::domain::{
+    answer::Outcome,
     audit::AuditAction,
     click_id::ClickId,
     code::Code,
     consent::Consent,
     conversion::{Actor, AdjustmentKind, ConversionStatus, MatchMode, Reason},
     currency::Currency,
+    explanation::Passed,
     goal::{Counting, DefaultStatus, HoldEnd, MoneyKind},
     ids::*,
     postback::{About, Form},
@@ -28,6 +30,7 @@ use crate::domain::{
     signing::{KeyKind, SigningMode, StaticToken},
     targeting::{DeviceType, OperatingSystem},
     time::Timestamp,
+    trace::Check,
     visitor::{ClickClass, IpStorage},
 };
 
@@ -179,6 +182,16 @@ schemas! {
     AuditAction => words("What was done.", AuditAction::ALL),
     Dimension => words("What a report is grouped by.", Dimension::ALL),
     Problem => problem(),
+    Outcome => words("Whether a postback was taken or refused.", Outcome::ALL),
+    Check => words(
+        "A check of the decision about a postback. They are made in this order.",
+        Check::ALL,
+    ),
+    Passed => words(
+        "How a check ended: it holds, it does not, or the decision did not come to it. A conversion that waits for a \
+         decision has failed `caps_and_flags`, and is written all the same.",
+        Passed::ALL,
+    ),
     PostbackAnswer => postback_answer(),
 }
 

@@ -1,16 +1,21 @@
 //! The log of postbacks.
 
-use diesel::prelude::*;
+use diesel::{dsl::sql, prelude::*, sql_types::Bool};
 
 use super::{Conn, Db};
 use crate::{
     db::{
-        list::{Listing, narrow},
+        list::{PostbackFilter, narrow},
         rows::records::Postback,
         schema::postbacks,
         scope::PartnerScope,
     },
-    domain::ids::{AdvertiserId, Id, KeyId, PostbackId},
+    domain::{
+        answer::Outcome,
+        code::Code,
+        ids::{AdvertiserId, Id, KeyId, PostbackId},
+        time::Timestamp,
+    },
 };
 
 /// The line with this id.
@@ -39,19 +44,79 @@ pub fn count_not_enforced(
         .load(conn)
 }
 
+/// How much later than its postback an id may have been made: what can be found by its id need not be searched for.
+const LATEST_ID_SECONDS: i64 = 3_600;
+
 /// A page, newest first.
-pub fn list(conn: &mut Conn, scope: &PartnerScope, listing: &Listing) -> QueryResult<Vec<Postback>> {
-    let own = postbacks::partner_id.eq(scope.id()).and(postbacks::test.eq(listing.test));
-    let mut query = postbacks::table.filter(own).into_boxed::<Db>();
-    let query = narrow!(
+pub fn list(
+    conn: &mut Conn,
+    scope: &PartnerScope,
+    filter: &PostbackFilter,
+    (before, rows): (Option<PostbackId>, i64),
+) -> QueryResult<Vec<Postback>> {
+    let mut query = filtered(scope, filter);
+    if let Some(id) = before {
+        query = query.filter(postbacks::id.lt(id));
+    }
+    query.order(postbacks::id.desc()).limit(rows).select(Postback::as_select()).load(conn)
+}
+
+/// The lines after one of them and before a time, oldest first.
+pub fn following(
+    conn: &mut Conn,
+    scope: &PartnerScope,
+    filter: &PostbackFilter,
+    (after, before, rows): (PostbackId, Timestamp, i64),
+) -> QueryResult<Vec<Postback>> {
+    filtered(scope, filter)
+        .filter(postbacks::id.gt(after).and(postbacks::id.lt(first_id(before))))
+        .order(postbacks::id)
+        .limit(rows)
+        .select(Postback::as_select())
+        .load(conn)
+}
+
+type Filtered = postbacks::BoxedQuery<'static, Db>;
+
+fn filtered(scope: &PartnerScope, filter: &PostbackFilter) -> Filtered {
+    let own = postbacks::partner_id.eq(scope.id()).and(postbacks::test.eq(filter.test));
+    let mut query = of_outcome(postbacks::table.filter(own).into_boxed::<Db>(), filter);
+    if let Some(from) = filter.received_from {
+        query = query.filter(postbacks::received_at.ge(from).and(postbacks::id.ge(first_id(from))));
+    }
+    if let Some(to) = filter.received_to {
+        let latest = first_id(to.plus_seconds(LATEST_ID_SECONDS));
+        query = query.filter(postbacks::received_at.lt(to).and(postbacks::id.lt(latest)));
+    }
+    narrow!(
         query,
-        &listing.code => postbacks::code,
-        listing.advertiser_id => postbacks::advertiser_id,
-        listing.goal_id => postbacks::goal_id,
-    );
-    let query = match listing.after {
-        Some(id) => query.filter(postbacks::id.lt(PostbackId::from_bytes(id))),
+        filter.advertiser_id => postbacks::advertiser_id,
+        filter.goal_id => postbacks::goal_id,
+        filter.click_id => postbacks::click_id,
+        filter.order_id.clone() => postbacks::order_id,
+    )
+}
+
+/// What is refused or otherwise out of the common has its own indexes, under conditions that are repeated here to the
+/// letter: a value that is bound is none that an index can be chosen by.
+fn of_outcome(mut query: Filtered, filter: &PostbackFilter) -> Filtered {
+    let common = [Code::Accepted, Code::AcceptedPending, Code::AcceptedOnHold];
+    if !filter.codes.is_empty() {
+        let words: Vec<&str> = filter.codes.iter().map(|code| code.as_str()).collect();
+        query = query.filter(postbacks::code.eq_any(words));
+        if !filter.codes.iter().any(|code| common.contains(code)) {
+            let is_uncommon = "code NOT IN ('accepted', 'accepted_pending', 'accepted_on_hold')";
+            query = query.filter(sql::<Bool>(is_uncommon));
+        }
+    }
+    match filter.result {
+        Some(Outcome::Rejected) => query.filter(sql::<Bool>("http_status >= 300")),
+        Some(Outcome::Accepted) => query.filter(sql::<Bool>("http_status < 300")),
         None => query,
-    };
-    query.order(postbacks::id.desc()).limit(listing.rows()).select(Postback::as_select()).load(conn)
+    }
+}
+
+/// The least id that is made at a time.
+fn first_id(time: Timestamp) -> PostbackId {
+    PostbackId::new(time, [0; 10])
 }

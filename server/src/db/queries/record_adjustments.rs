@@ -1,10 +1,13 @@
 //! Recording adjustments that advertisers send: made or refused, each with its line of the log, in one transaction.
 
-use super::{Conn, adjust, bulk, record_postbacks::without_nul};
+use super::{
+    Conn, adjust, bulk,
+    record_postbacks::{kept, without_nul},
+};
 use crate::{
     db::{
         received::{Asked, Hand, Made, Occasion, ReceivedAdjustment},
-        rows::{document::Document, records::Postback},
+        rows::records::Postback,
         scope::PartnerScope,
         sql_types::Json,
     },
@@ -65,6 +68,15 @@ fn answer(outcome: &Outcome<'_>) -> Answer {
     if asked.intent == Intent::Validate { answer.validated() } else { answer }
 }
 
+/// The order that the request names.
+fn order_id(received: &ReceivedAdjustment) -> Option<String> {
+    received
+        .request
+        .get("order_id")
+        .and_then(|sent| sent.as_str())
+        .map(|order| order.replace('\0', "\u{fffd}"))
+}
+
 fn line(
     scope: &PartnerScope,
     received: &ReceivedAdjustment,
@@ -86,10 +98,12 @@ fn line(
         code: answer.code.as_str().to_owned(),
         http_status: i32::from(answer.code.status()),
         request: Json(without_nul(received.request.clone())),
-        answer: Document::written(answer),
+        answer: kept(answer),
         batch_index: None,
         test: received.is_test,
         not_enforced: None,
         about: About::Adjustment,
+        order_id: order_id(received),
+        trace: None,
     }
 }

@@ -14,7 +14,7 @@ use caps::{Admission, Counts};
 use ledger::Ledger;
 use people::People;
 pub use quick::commit_new;
-pub(super) use written::without_nul;
+pub(super) use written::{kept, without_nul};
 
 use super::{Conn, bulk, totals};
 use crate::{
@@ -31,6 +31,7 @@ use crate::{
         postback::{Intent, Report},
         refusal::Refusal,
         totals::Changes,
+        trace::{Check, Trace},
     },
     error::{Error, Result},
 };
@@ -41,7 +42,7 @@ const ATTEMPTS: usize = 6;
 
 /// Records postbacks of any partners, and says what to answer to each.
 pub fn record(conn: &mut Conn, batch: &[Incoming]) -> Result<Vec<Answer>> {
-    let mut answers: Vec<Option<Answer>> = vec![None; batch.len()];
+    let mut answers: Vec<Option<(Answer, Trace)>> = vec![None; batch.len()];
     let mut added: BTreeMap<PartnerId, (RowId, Changes)> = BTreeMap::new();
     let mut counts = Counts::hold(conn, batch)?;
     let first_view = if batch.iter().any(counts_exactly) { View::Whole } else { View::ClicksOnly };
@@ -66,13 +67,11 @@ pub fn record(conn: &mut Conn, batch: &[Incoming]) -> Result<Vec<Answer>> {
         }
     }
     counts.write(conn)?;
-    let answers: Option<Vec<Answer>> = answers.into_iter().collect();
+    let answers: Option<Vec<(Answer, Trace)>> = answers.into_iter().collect();
     let answers =
         answers.ok_or_else(|| Error::Internal("a conversion is there, and cannot be seen".into()))?;
-    let answers: Vec<Answer> =
-        batch.iter().zip(answers).map(|(incoming, answer)| named(incoming, answer)).collect();
-    let lines: Vec<Postback> =
-        batch.iter().zip(&answers).map(|(incoming, answer)| written::postback(incoming, answer)).collect();
+    let (answers, lines): (Vec<Answer>, Vec<Postback>) =
+        batch.iter().zip(answers).map(|(incoming, (answer, trace))| logged(incoming, answer, trace)).unzip();
     bulk::insert_postbacks(conn, &lines)?;
     let added =
         added.into_iter().map(|(partner, (id, changes))| (PartnerScope::established(partner), id, changes));
@@ -91,8 +90,17 @@ fn goal_of(incoming: &Incoming) -> Option<&GoalRules> {
     incoming.set_up.rules.goals.iter().find(|goal| goal.event_name == report.goal)
 }
 
-fn named(incoming: &Incoming, answer: Answer) -> Answer {
-    Answer { postback_id: Some(incoming.received.postback_id), ..answer }
+/// An answer that names its line of the log, and the line.
+fn logged(incoming: &Incoming, answer: Answer, trace: Trace) -> (Answer, Postback) {
+    let answer = Answer { postback_id: Some(incoming.received.postback_id), ..answer };
+    let line = written::postback(incoming, &answer, trace);
+    (answer, line)
+}
+
+/// What a report comes to, and why.
+struct Judged {
+    verdict: Result<Verdict, Refusal>,
+    trace: Trace,
 }
 
 /// A conversion that a round wants to write, for the report at a position.
@@ -114,7 +122,7 @@ enum View {
 struct Round<'a> {
     view: View,
     reports: Vec<&'a Incoming>,
-    verdicts: Vec<Option<Result<Verdict, Refusal>>>,
+    verdicts: Vec<Option<Judged>>,
     wanted: Vec<Wanted>,
     written: HashSet<ConversionId>,
     people: People,
@@ -138,8 +146,9 @@ impl<'a> Round<'a> {
                 verdicts.push(None);
                 continue;
             }
-            let mut verdict = judge(incoming, &ledger, &people);
-            if let Ok(Verdict::Count(counted)) = &mut verdict {
+            let mut judged = judge(incoming, &ledger, &people);
+            if let Ok(Verdict::Count(counted)) = &mut judged.verdict {
+                judged.trace.caps = counts.seen(incoming);
                 let admission = counts.admit(incoming, counted);
                 if intent(incoming) == Some(Intent::Count) {
                     let row = written::conversion(&incoming.received, counted);
@@ -150,7 +159,7 @@ impl<'a> Round<'a> {
                     admission.iter().for_each(|admission| counts.take_back(admission));
                 }
             }
-            verdicts.push(Some(verdict));
+            verdicts.push(Some(judged));
         }
         Ok(Self { view, reports, verdicts, wanted, written: HashSet::new(), people })
     }
@@ -179,11 +188,13 @@ impl<'a> Round<'a> {
 
     /// The answers that stand. Where earlier conversions were not looked up, or another writer was faster, only what
     /// was written does: the rest is judged again, in sight of the others' conversions.
-    fn answers(&self) -> impl Iterator<Item = Option<Answer>> {
+    fn answers(&mut self) -> impl Iterator<Item = Option<(Answer, Trace)>> {
         let is_whole = self.view == View::Whole && self.written.len() == self.wanted.len();
-        self.reports.iter().zip(&self.verdicts).map(move |(incoming, verdict)| {
-            let stands = is_whole || self.written.contains(&incoming.received.conversion_id);
-            verdict.as_ref().filter(|_| stands).map(|verdict| answer(incoming, verdict))
+        let Self { reports, verdicts, written, .. } = self;
+        reports.iter().zip(verdicts).map(move |(incoming, judged)| {
+            let stands = is_whole || written.contains(&incoming.received.conversion_id);
+            let judged = judged.take().filter(|_| stands)?;
+            Some((answer(incoming, &judged.verdict), judged.trace))
         })
     }
 }
@@ -201,7 +212,20 @@ fn answer(incoming: &Incoming, verdict: &Result<Verdict, Refusal>) -> Answer {
     if intent(incoming) == Some(Intent::Validate) { answer.validated() } else { answer }
 }
 
-fn judge(incoming: &Incoming, ledger: &Ledger, people: &People) -> Result<Verdict, Refusal> {
+fn judge(incoming: &Incoming, ledger: &Ledger, people: &People) -> Judged {
+    let origin = incoming.received.origin.clone();
+    let ended_at = origin.refused_at.or(Some(Check::Parameters));
+    let mut trace = Trace { origin, ended_at, ..Trace::default() };
+    let verdict = decide(incoming, ledger, people, &mut trace);
+    Judged { verdict, trace }
+}
+
+fn decide(
+    incoming: &Incoming,
+    ledger: &Ledger,
+    people: &People,
+    trace: &mut Trace,
+) -> Result<Verdict, Refusal> {
     let received = &incoming.received;
     let report = received.report.as_ref().map_err(Clone::clone)?;
     let advertiser_id = incoming.set_up.advertiser.clone()?;
@@ -222,7 +246,7 @@ fn judge(incoming: &Incoming, ledger: &Ledger, people: &People) -> Result<Verdic
         same_key,
         same_order,
     };
-    attribution::decide(report, &facts)
+    attribution::decide(report, &facts, trace)
 }
 
 /// The goal that a report names, and the key that its conversion would have.

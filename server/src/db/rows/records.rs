@@ -23,6 +23,7 @@ use crate::{
         rate::Rate,
         time::Timestamp,
         totals::{self, Sums, TotalKey},
+        trace::Trace,
         visitor::ClickClass,
         worth::{Exchange, Terms},
     },
@@ -134,6 +135,27 @@ pub struct Postback {
     pub test: bool,
     pub not_enforced: Option<String>,
     pub about: About,
+    pub order_id: Option<String>,
+    pub trace: Option<Json<Trace>>,
+}
+
+impl Postback {
+    /// Method and path of the request that it came with.
+    pub fn endpoint(&self) -> (&'static str, &'static str) {
+        match (self.about, self.form, self.is_of_batch()) {
+            (About::Adjustment, _, false) => ("POST", "/v1/adjustments"),
+            (About::Adjustment, _, true) => ("POST", "/v1/adjustments/batch"),
+            (About::Conversion, Form::Query, _) => ("GET", "/v1/postback"),
+            (About::Conversion, Form::Form, _) => ("POST", "/v1/postback"),
+            (About::Conversion, Form::Json, false) => ("POST", "/v1/conversions"),
+            (About::Conversion, Form::Json, true) => ("POST", "/v1/conversions/batch"),
+        }
+    }
+
+    /// Whether it is a batch that was refused as a whole, or an item of one.
+    pub fn is_of_batch(&self) -> bool {
+        self.batch_index.is_some() || self.trace.as_ref().is_some_and(|trace| trace.0.origin.whole_batch)
+    }
 }
 
 /// A row of the ledger.

@@ -30,6 +30,7 @@ use crate::{
         postback::{Form, Intent, Report},
         refusal::{FieldError, Refusal},
         time::Timestamp,
+        trace::Origin,
         visitor::ClickClass,
     },
 };
@@ -116,6 +117,8 @@ struct PostbackForm {
     batch_index: Option<i32>,
     #[serde(default, skip_serializing_if = "is_false")]
     is_test: bool,
+    #[serde(default)]
+    origin: Origin,
     request: Map<String, Value>,
     #[serde(default, with = "click_read")]
     click: Option<Result<ClickId, ClickIdError>>,

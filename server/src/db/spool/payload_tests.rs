@@ -13,6 +13,7 @@ use crate::{
         click_id::ClickIdError,
         code::Code,
         refusal::{FieldError, Refusal},
+        trace::Origin,
     },
 };
 
@@ -95,7 +96,8 @@ fn the_form_of_a_postback_does_not_change_between_releases() {
         "conversion_id": "cnv_0c1g60r30c1g60r30c1g60r30c", "delta_id": "row_0g2081040g2081040g2081040g",
         "received_at": "2026-11-22T10:00:00Z", "form": "json", "key_id": "key_0m2ga1850m2ga1850m2ga1850m",
         "powers": { "advertisers": ["adv_0r30c1g60r30c1g60r30c1g60r"], "may_decide_status": true },
-        "message_id": "msg_5", "request": { "goal": "sale" }, "click": { "genuine": "06h05cp5000000050w3ge1r70w" },
+        "message_id": "msg_5", "origin": { "ip": "192.0.2.1", "bytes": 312 }, "request": { "goal": "sale" },
+        "click": { "genuine": "06h05cp5000000050w3ge1r70w" },
         "report": { "read": {
             "advertiser": "ext:Shop 7", "goal": "sale", "click_id": "106h05cp5fffavfqf041061050s5rt3gzsr",
             "customer_id": null, "publisher": "pub_0w3ge1r70w3ge1r70w3ge1r70w", "order_id": "A-5",
@@ -123,6 +125,14 @@ fn the_form_of_what_went_wrong_does_not_change_between_releases() {
     assert_eq!(json["report"], json!({ "refused": refused }));
     let received = Received { click: Some(Err(ClickIdError::NotGenuine)), ..received };
     assert_eq!(written(&Entry::Postback(Box::new(received))).1["click"], json!("not_genuine"));
+}
+
+#[test]
+fn a_postback_of_a_version_that_knew_no_origin_is_read() {
+    let (kind, mut json) = written(&entry_of_postback(5));
+    json.as_object_mut().unwrap().remove("origin");
+    let earlier = Received { origin: Origin::default(), ..postback(5) };
+    assert_eq!(payload::read(kind, json.to_string().as_bytes()), Some(Entry::Postback(Box::new(earlier))));
 }
 
 #[test]

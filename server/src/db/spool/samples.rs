@@ -21,6 +21,7 @@ use crate::{
         postback::{Form, Intent, Report},
         refusal::{FieldError, Refusal},
         time::Timestamp,
+        trace::Origin,
         visitor::ClickClass,
     },
 };
@@ -78,6 +79,7 @@ pub(super) fn postback(number: u32) -> Received {
         message_id: Some(format!("msg_{number}")),
         batch_index: None,
         is_test: false,
+        origin: Origin { ip: Some([192, 0, 2, 1].into()), bytes: 312, ..Origin::default() },
         request: Map::from_iter([("goal".to_owned(), json!("sale"))]),
         click: Some(Ok(id)),
         touch: Touch::Click,
@@ -264,6 +266,7 @@ pub(super) fn any_postback() -> impl Strategy<Value = Received> {
                 message_id,
                 batch_index,
                 is_test: batch_index.is_some(),
+                origin: Origin { timestamp: batch_index.map(|index| index.to_string()), ..Origin::default() },
                 request,
                 click,
                 touch,

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use super::id_in_path;
+use super::{id_in_path, postback_filters::Filters};
 use crate::{
-    db::{db_read, list::Listing, rows::records::Postback},
+    db::{db_read, rows::records::Postback},
     domain::{
+        answer::Outcome,
         click_id::{ClickId, ClickIdKey},
-        code::Code,
         ids::{AdvertiserId, ConversionId, GoalId, Id, KeyId, PostbackId},
         postback::{About, Form},
         time::Timestamp,
@@ -19,14 +19,14 @@ use crate::{
     http::{
         State,
         caller::Caller,
-        fields::{Fields, named, read},
+        fields::Fields,
         page::{ListName, Page, limit},
     },
 };
 
 /// A line of the log.
 #[derive(Serialize, ToSchema)]
-#[schema(examples(json!({"id": "pbk_01kayw5m8hfz2v6y0t3n7r9q4c", "about": "conversion", "received_at": "2026-11-22T10:05:01Z", "form": "json", "key_id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "goal_id": null, "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "conversion_id": null, "message_id": "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W", "batch_index": null, "test": false, "not_enforced": null, "code": "goal_mismatch", "http_status": 422, "request": {"goal": "Purchase", "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7"}, "answer": {"result": "rejected", "code": "goal_mismatch"}})))]
+#[schema(examples(json!({"id": "pbk_01kayw5m8hfz2v6y0t3n7r9q4c", "about": "conversion", "received_at": "2026-11-22T10:05:01Z", "form": "json", "method": "POST", "path": "/v1/conversions", "source_ip": "203.0.113.9", "bytes": 93, "key_id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "goal_id": null, "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "conversion_id": null, "order_id": null, "message_id": "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W", "signed_at": "1795341900", "batch_index": null, "test": false, "not_enforced": null, "code": "goal_mismatch", "http_status": 422, "request": {"goal": "Purchase", "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7"}, "answer": {"result": "rejected", "code": "goal_mismatch"}})))]
 pub struct PostbackView {
     /// Its id.
     id: PostbackId,
@@ -36,6 +36,15 @@ pub struct PostbackView {
     received_at: Timestamp,
     /// The form it came in.
     form: Form,
+    /// The method of the request.
+    method: &'static str,
+    /// Its path.
+    path: &'static str,
+    /// The address that it came from.
+    source_ip: Option<String>,
+    /// How long the query or the body was, or the item of a batch.
+    #[schema(minimum = 0)]
+    bytes: Option<usize>,
     /// The key it named.
     key_id: Option<KeyId>,
     /// The advertiser, when that much became known.
@@ -47,8 +56,12 @@ pub struct PostbackView {
     click_id: Option<String>,
     /// The conversion: the new one, or the first one.
     conversion_id: Option<ConversionId>,
-    /// The signed message's id.
+    /// The order, as it came.
+    order_id: Option<String>,
+    /// The signed message's id: `webhook-id`.
     message_id: Option<String>,
+    /// When it was signed, as it came: `webhook-timestamp`, or `ts` of a query.
+    signed_at: Option<String>,
     /// Its place in the batch that it came in, from 0; null if it came singly.
     #[schema(minimum = 0)]
     batch_index: Option<i32>,
@@ -60,7 +73,8 @@ pub struct PostbackView {
     code: String,
     /// The HTTP status it was answered with.
     http_status: i32,
-    /// What came, without secrets and personal data.
+    /// What came, without secrets and personal data: the parameters under the names of the reference; of what could not
+    /// be read, its length and its beginning; of what has a wrong signature, names and lengths alone.
     #[schema(value_type = Object)]
     request: Map<String, Value>,
     /// What was answered.
@@ -69,8 +83,17 @@ pub struct PostbackView {
 }
 
 impl PostbackView {
-    fn new(row: Postback, key: &ClickIdKey) -> Self {
+    /// A row, with the key of the partner's click ids.
+    pub fn new(row: Postback, key: &ClickIdKey) -> Self {
+        let origin = row.trace.as_ref().map(|trace| &trace.0.origin);
+        let (method, path) = row.endpoint();
         Self {
+            method,
+            path,
+            source_ip: origin.and_then(|origin| origin.ip).map(|ip| ip.to_string()),
+            bytes: origin.map(|origin| origin.bytes),
+            signed_at: origin.and_then(|origin| origin.timestamp.clone()),
+            order_id: row.order_id,
             id: row.id,
             about: row.about,
             received_at: row.received_at,
@@ -102,15 +125,45 @@ pub struct ListPostbacks {
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
-    /// Only those with this outcome, such as `goal_mismatch`.
+    /// Only those with one of these outcomes, separated by commas, such as `goal_mismatch,click_expired`.
     code: Option<String>,
+    /// Only those that were taken, or only those that were refused.
+    #[param(value_type = Option<Outcome>)]
+    result: Option<String>,
     /// Only those of this advertiser: its id, or `ext:` and your own.
     advertiser_id: Option<String>,
     /// Only those of this goal: its id, or `ext:` and your own.
     goal_id: Option<String>,
+    /// Only those of this click.
+    #[param(value_type = Option<ClickId>)]
+    click_id: Option<String>,
+    /// Only those of this order, as it came.
+    order_id: Option<String>,
+    /// Only those that came at this time or later.
+    #[param(value_type = Option<Timestamp>)]
+    received_from: Option<String>,
+    /// Only those that came before this time.
+    #[param(value_type = Option<Timestamp>)]
+    received_to: Option<String>,
     /// `true`: only what test keys signed; otherwise only what the others did.
     #[param(default = false)]
     test: Option<bool>,
+}
+
+impl ListPostbacks {
+    fn filters(self) -> Filters {
+        Filters {
+            code: self.code,
+            result: self.result,
+            advertiser_id: self.advertiser_id,
+            goal_id: self.goal_id,
+            click_id: self.click_id,
+            order_id: self.order_id,
+            received_from: self.received_from,
+            received_to: self.received_to,
+            test: self.test,
+        }
+    }
 }
 
 /// Returns a line of the log.
@@ -139,31 +192,21 @@ pub async fn list_postbacks(
     state: web::Data<State>,
 ) -> Result<web::Json<Page<PostbackView>>> {
     let query = query.into_inner();
-    let filters = (&query.code, &query.advertiser_id, &query.goal_id, query.test);
+    let (asked, cursor) = (query.limit, query.cursor.clone());
+    let filters = query.filters();
     let list = ListName::new(&state, &caller.partner, "postbacks", &filters);
     let mut fields = Fields::default();
-    let limit = fields.optional("limit", Some(query.limit), limit);
-    let code = fields.optional("code", query.code, known_code);
-    let advertiser = fields.optional("advertiser_id", query.advertiser_id, read::reference::<AdvertiserId>);
-    let goal = fields.optional("goal_id", query.goal_id, read::reference::<GoalId>);
-    let limit = fields.finish(|| limit)?;
-    let mut listing = Listing {
-        after: list.read(query.cursor.as_deref())?,
-        limit,
-        code,
-        test: query.test.unwrap_or_default(),
-        ..Listing::default()
-    };
+    let limit = fields.optional("limit", Some(asked), limit).unwrap_or_default();
+    let filter = filters.read(caller, &state, fields).await?;
+    let before = list.read(cursor.as_deref())?.map(PostbackId::from_bytes);
     let rows = db_read!(&state.store, |queries, conn| {
-        listing.advertiser_id = filter!(queries, conn, caller, advertiser, advertisers, "advertiser_id");
-        listing.goal_id = filter!(queries, conn, caller, goal, goals, "goal_id");
-        queries::postbacks::list(conn, &caller.partner, &listing)
+        queries::postbacks::list(conn, &caller.partner, &filter, (before, one_more(limit)))
     })?;
     let key = ClickIdKey::derive(&state.master_key, caller.partner.id());
     Ok(web::Json(list.page(rows, limit, |row| *row.id.bytes(), |row| PostbackView::new(row, &key))))
 }
 
-fn known_code(text: String) -> Result<String, String> {
-    let known = Code::ALL.iter().any(|code| code.as_str() == text);
-    if known { Ok(text) } else { Err(format!("`{text}` is not a code; /docs/outcomes lists them")) }
+/// One more row is read than asked for, to know whether there are more.
+fn one_more(limit: usize) -> i64 {
+    i64::try_from(limit).map_or(i64::MAX, |limit| limit.saturating_add(1))
 }

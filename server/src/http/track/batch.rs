@@ -209,7 +209,8 @@ async fn answer(queued: Result<Pending>) -> Answer {
 async fn refuse(state: &State, sender: &Sender, refusal: Refusal, content: &[u8]) -> Result<Answer> {
     let unread = Refusal::of(Code::Malformed);
     let sent = Sent { form: Form::Json, content, parameters: Err(unread), batch_index: None };
-    let received = intake::received(state, sender, Err(refusal), &Ok(Intent::Count), sent);
+    let mut received = intake::received(state, sender, Err(refusal), &Ok(Intent::Count), sent);
+    received.origin.whole_batch = true;
     intake::record(state, received).await
 }
 

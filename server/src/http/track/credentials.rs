@@ -13,7 +13,7 @@ use crate::{
         attribution::{KeyPowers, Proof},
         code::Code,
         ids::{AdvertiserId, Id, KeyId, Reference},
-        parameters,
+        masking, parameters,
         refusal::Refusal,
         scopes::Scope,
         signature::{
@@ -21,10 +21,14 @@ use crate::{
             verify_query,
         },
         time::Timestamp,
+        trace::Origin,
     },
     error::Result,
     http::State,
 };
+
+/// The most that is kept of what a wrong signature should be of, in bytes: anybody who knows a key's id can send one.
+const LONGEST_SIGNED: usize = 1024;
 
 /// What a postback says about who sent it.
 pub enum Claim<'a> {
@@ -174,12 +178,32 @@ impl<'a> Claim<'a> {
     }
 
     fn check_time(&self, now: Timestamp) -> Result<(), Refusal> {
-        let timestamp = match self {
-            Self::Query { query, .. } => query.timestamp,
-            Self::Message { timestamp, .. } => timestamp,
-            Self::Token(_) | Self::Unsigned { .. } => return Ok(()),
-        };
+        let Some(timestamp) = self.timestamp() else { return Ok(()) };
         check_timestamp(timestamp, now).map_err(|problem| out_of_tolerance(problem, now))
+    }
+
+    /// When it was signed, as it says.
+    fn timestamp(&self) -> Option<&'a str> {
+        match self {
+            Self::Query { query, .. } => Some(query.timestamp),
+            Self::Message { timestamp, .. } => Some(timestamp),
+            Self::Token(_) | Self::Unsigned { .. } => None,
+        }
+    }
+
+    /// What a signature has to be of: its beginning, for the log, without personal data.
+    fn signed(&self) -> Option<String> {
+        match self {
+            Self::Query { path, query } => {
+                Some(format!("GET\n{path}\n{}", masking::query(query.signed, LONGEST_SIGNED)))
+            }
+            Self::Message { id, timestamp, body, .. } => {
+                let start = String::from_utf8_lossy(&body[..body.len().min(2 * LONGEST_SIGNED)]);
+                let body = masking::text(&start, LONGEST_SIGNED);
+                Some(format!("{}.{}.{body}", masking::short(id), masking::short(timestamp)))
+            }
+            Self::Token(_) | Self::Unsigned { .. } => None,
+        }
     }
 }
 
@@ -199,6 +223,10 @@ pub struct Sender {
     /// When it came.
     pub now: Timestamp,
     client: IpAddr,
+    /// When it was signed, as the sender wrote it.
+    timestamp: Option<String>,
+    /// What its signature should be of, where it does not hold.
+    signed: Option<String>,
     proof: Result<Proof, Unproven>,
 }
 
@@ -213,7 +241,16 @@ impl Sender {
         let key = key.ok_or_else(|| claim.disproved())?;
         let now = state.clock.now();
         let proof = claim.prove(&key, now);
-        Ok(Self { message_id: claim.message_id().map(str::to_owned), now, client, proof, key })
+        let message_id = claim.message_id().map(str::to_owned);
+        let timestamp = claim.timestamp().map(masking::short);
+        let signed = if proof.is_err() { claim.signed() } else { None };
+        Ok(Self { message_id, now, client, timestamp, signed, proof, key })
+    }
+
+    /// How a report of so many bytes came.
+    pub fn origin(&self, bytes: usize) -> Origin {
+        let (timestamp, signed) = (self.timestamp.clone(), self.signed.clone());
+        Origin { ip: Some(self.client), timestamp, bytes, signed, ..Origin::default() }
     }
 
     /// What the sender may do with a report.

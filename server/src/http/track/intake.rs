@@ -15,6 +15,7 @@ use crate::{
         parameters::Parameters,
         postback::{self, Form, Intent, Report},
         refusal::Refusal,
+        trace::Check,
     },
     http::State,
 };
@@ -70,10 +71,24 @@ pub fn received(
 ) -> Received {
     let Sent { form, content, parameters, batch_index } = sent;
     let key = &sender.key;
+    let mut origin = sender.origin(content.len());
+    if batch_index.is_some_and(|index| index > 0) {
+        // It is the same for the whole batch, and stands in the line of its first item.
+        origin.signed = None;
+    }
     let (report, powers) = match powers {
         Ok(powers) => (read(&parameters, form, asked, sender), powers),
-        Err(refusal) => (Err(refusal), KeyPowers::default()),
+        Err(refusal) => {
+            // The key is known: what is malformed is the batch.
+            let is_batch = refusal.code == Code::Malformed;
+            origin.refused_at = Some(if is_batch { Check::Parse } else { Check::Authenticate });
+            (Err(refusal), KeyPowers::default())
+        }
     };
+    if report.is_err() {
+        let check = if parameters.is_err() { Check::Parse } else { Check::Parameters };
+        origin.refused_at = origin.refused_at.or(Some(check));
+    }
     let report = report.map_err(|refusal| refusal.pointing_into(form));
     let is_stranger = is_strangers(&report);
     let click = report.as_ref().ok().and_then(|report| report.click_id.as_deref());
@@ -90,8 +105,10 @@ pub fn received(
         message_id: sender.message_id.clone(),
         batch_index,
         is_test: key.row.test,
+        origin,
         request: match &parameters {
-            Err(_) => masked::unreadable(content.len()),
+            Err(_) if is_stranger => masked::unreadable(content.len()),
+            Err(_) => masked::beginning(form, content),
             Ok(parameters) if is_stranger => masked::lengths(parameters),
             Ok(parameters) => masked::parameters(parameters),
         },

@@ -2,16 +2,24 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::{
-    parameters::Parameters,
-    postback::{is_email, is_phone},
-};
+use crate::domain::{masking, parameters::Parameters, postback::Form};
 
-const REDACTED: &str = "[redacted]";
+pub use masking::value;
 
-/// The parameters, with whatever looks like an e-mail address or a phone number taken out.
+/// The most parameters of no meaning that are kept.
+const MOST_UNKNOWN: usize = 20;
+/// The most that is kept of a body that could not be read, in bytes.
+const LONGEST_BEGINNING: usize = 4 * 1024;
+
+/// The parameters, known and unknown, with whatever looks like a secret, an e-mail address or a phone number taken out.
 pub fn parameters(parameters: &Parameters) -> Map<String, Value> {
-    parameters.iter().map(|(name, sent)| (name.to_owned(), value(sent))).collect()
+    let mut kept: Map<String, Value> =
+        parameters.iter().map(|(name, sent)| (name.to_owned(), value(sent))).collect();
+    if !parameters.unknown.is_empty() {
+        let unknown = parameters.unknown.iter().take(MOST_UNKNOWN);
+        kept.extend(masking::document(&unknown.map(|(name, sent)| (name.clone(), sent.clone())).collect()));
+    }
+    kept
 }
 
 /// What somebody sent who cannot sign: which parameters, and how many bytes of each.
@@ -25,14 +33,14 @@ pub fn unreadable(bytes: usize) -> Map<String, Value> {
     Map::from_iter([("unreadable_bytes".to_owned(), json!(bytes))])
 }
 
-/// A value, with whatever looks like an e-mail address or a phone number taken out.
-pub fn value(sent: &Value) -> Value {
-    match sent {
-        Value::String(text) if is_email(text) || is_phone(text) => json!(REDACTED),
-        Value::Array(items) => items.iter().map(value).collect(),
-        Value::Object(members) => {
-            members.iter().map(|(name, member)| (name.clone(), value(member))).collect::<Map<_, _>>().into()
-        }
-        other => other.clone(),
-    }
+/// A query or a body that could not be read: how long it was, and how it begins.
+pub fn beginning(form: Form, content: &[u8]) -> Map<String, Value> {
+    let start = String::from_utf8_lossy(&content[..content.len().min(2 * LONGEST_BEGINNING)]);
+    let beginning = match form {
+        Form::Json => masking::text(&start, LONGEST_BEGINNING),
+        Form::Query | Form::Form => masking::query(&start, LONGEST_BEGINNING),
+    };
+    let mut kept = unreadable(content.len());
+    kept.insert("beginning".to_owned(), json!(beginning));
+    kept
 }

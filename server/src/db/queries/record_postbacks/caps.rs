@@ -12,6 +12,7 @@ use crate::{
         goal_caps::{Limit, Taken},
         ids::{GoalId, PartnerId},
         money::Micros,
+        trace::CapSeen,
     },
     error::Result,
 };
@@ -45,6 +46,12 @@ impl Counts {
             counts.insert(place, Count { taken, is_changed: false });
         }
         Ok(Self(counts))
+    }
+
+    /// The caps of a report's goal, and what is taken of each.
+    pub fn seen(&self, incoming: &Incoming) -> Vec<CapSeen> {
+        let taken = |place: &Place| self.0.get(place).map(|count| count.taken).unwrap_or_default();
+        limits(incoming).flat_map(|(place, limit)| CapSeen::of(&limit, taken(&place))).collect()
     }
 
     /// Counts a conversion if every cap has room for it; else it becomes one that waits for a decision.

@@ -7,9 +7,9 @@ use diesel::result::{DatabaseErrorKind::UniqueViolation, Error::DatabaseError};
 
 use super::{
     super::{Conn, bulk, totals},
-    Round, View, Wanted, answer,
+    Judged, Round, View, Wanted, answer,
     caps::Counts,
-    counts_exactly, intent, named, people, written,
+    counts_exactly, intent, logged, people,
 };
 use crate::{
     db::{received::Incoming, rows::records::Conversion, scope::PartnerScope},
@@ -36,10 +36,10 @@ pub fn commit_new(conn: &mut Conn, batch: &[Incoming]) -> Result<Vec<Option<Answ
     let mut lines = Vec::with_capacity(plain.len());
     for (place, position) in plain.iter().enumerate() {
         let incoming = &batch[*position];
-        let Some(verdict) = round.verdicts[place].as_ref() else { continue };
+        let Some(Judged { verdict, trace }) = round.verdicts[place].take() else { continue };
         if stands(incoming, verdict.as_ref().ok()) {
-            let answer = named(incoming, answer(incoming, verdict));
-            lines.push(written::postback(incoming, &answer));
+            let (answer, line) = logged(incoming, answer(incoming, &verdict), trace);
+            lines.push(line);
             answers[*position] = Some(answer);
         }
     }

@@ -13,8 +13,8 @@ use crate::{
         sql_types::Json,
     },
     domain::{
-        answer::Answer, attribution::Proof, click_id::Touch, counted::Counted, postback::About,
-        pricing::Price,
+        answer::Answer, attribution::Proof, click_id::Touch, counted::Counted, masking, postback::About,
+        pricing::Price, trace::Trace,
     },
 };
 
@@ -63,7 +63,7 @@ pub fn conversion(received: &Received, counted: &Counted) -> Conversion {
     }
 }
 
-pub fn postback(incoming: &Incoming, answer: &Answer) -> Postback {
+pub fn postback(incoming: &Incoming, answer: &Answer, trace: Trace) -> Postback {
     let received = &incoming.received;
     let goal = goal_of(incoming);
     Postback {
@@ -80,7 +80,7 @@ pub fn postback(incoming: &Incoming, answer: &Answer) -> Postback {
         code: answer.code.as_str().to_owned(),
         http_status: i32::from(answer.code.status()),
         request: Json(without_nul(received.request.clone())),
-        answer: Document::written(answer),
+        answer: kept(answer),
         batch_index: received.batch_index,
         test: received.is_test,
         not_enforced: match received.powers.proof {
@@ -88,6 +88,27 @@ pub fn postback(incoming: &Incoming, answer: &Answer) -> Postback {
             Proof::Signature | Proof::Token | Proof::WeakToken => None,
         },
         about: About::Conversion,
+        order_id: order_id(received),
+        trace: Some(Json(trace)),
+    }
+}
+
+/// The order that a report names, also where it was refused before that mattered.
+fn order_id(received: &Received) -> Option<String> {
+    match &received.report {
+        Ok(report) => report.order_id.clone(),
+        Err(_) => {
+            received.request.get("order_id").and_then(Value::as_str).map(|order| replaced(order.to_owned()))
+        }
+    }
+}
+
+/// An answer for the log. A refusal may repeat what was sent.
+pub fn kept(answer: &Answer) -> Document {
+    if answer.code.is_success() {
+        Document::written(answer)
+    } else {
+        Document::written(&masking::document(&answer.body()))
     }
 }
 

@@ -1,0 +1,7 @@
+DELETE FROM sqlite_stat1 WHERE tbl = 'postbacks';
+DROP INDEX postbacks_code;
+DROP INDEX postbacks_refused;
+DROP INDEX postbacks_click;
+DROP INDEX postbacks_order;
+ALTER TABLE postbacks DROP COLUMN trace;
+ALTER TABLE postbacks DROP COLUMN order_id;
