@@ -6,12 +6,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::{
-    rows::records::{Adjustment, Click, Conversion, Impression},
+    rows::records::{Adjustment, Click, Conversion, Impression, Postback, TotalDelta},
     scope::PartnerScope,
 };
 use crate::domain::{
     adjustment::Change,
     advertiser_rules::AdvertiserRules,
+    answer::Answer,
     attribution::{Credit, KeyPowers, NamedPublisher},
     caps::Caps,
     click_id::{ClickId, ClickIdError, Touch},
@@ -110,6 +111,18 @@ impl Received {
     pub fn clicked(&self) -> Option<ClickId> {
         self.click.filter(|_| self.touch == Touch::Click).and_then(Result::ok)
     }
+}
+
+/// What of a batch of postbacks is new as far as can be seen, ready to be committed.
+pub struct NewPostbacks {
+    /// What to answer to each of the batch when it is committed; none for what needs a closer look.
+    pub answers: Vec<Option<Answer>>,
+    /// What counts.
+    pub conversions: Vec<Conversion>,
+    /// Lines of the log.
+    pub lines: Vec<Postback>,
+    /// What is added to the totals.
+    pub deltas: Vec<TotalDelta>,
 }
 
 /// Which conversion is to be adjusted.

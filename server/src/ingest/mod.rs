@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     clock::Clock,
     db::{
-        Store, db_commit, db_write,
+        Store, db_commit, db_read, db_write,
         gate::Role,
         received::{CappedClick, Incoming, Received, SetUp, Sighting},
         rows::records::Click,
@@ -34,6 +34,8 @@ const QUEUE: usize = 4_096;
 const BATCH: usize = 500;
 /// Writers on PostgreSQL; SQLite has one by nature.
 const POSTGRES_WRITERS: usize = 2;
+/// Writers of postbacks: while one commits, the other one judges.
+const POSTBACK_WRITERS: usize = 2;
 
 /// How long a batch may take before it goes to the spool.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -66,7 +68,7 @@ impl Ingest {
         let capped_clicks = batch::start(1, ways!(writer, record_capped_clicks, spool_capped_clicks));
         let sightings = batch::start(writers, ways!(writer, record_sightings, spool_sightings));
         let postbacks =
-            batch::start(writers, ways!(writer, quick_postbacks, record_postbacks, spool_postbacks));
+            batch::start(POSTBACK_WRITERS, ways!(writer, quick_postbacks, record_postbacks, spool_postbacks));
         let late = batch::start(1, ways!(writer, record_late, spool_late));
         Self { clicks, capped_clicks, sightings, postbacks, late, aside }
     }
@@ -251,8 +253,9 @@ impl Writer {
 
     async fn quick_postbacks(&self, batch: Arc<Vec<Incoming>>) -> Result<Vec<Option<Answer>>> {
         let began = Instant::now();
+        let new = db_read!(&self.store, |queries, conn| queries::record_postbacks::judge_new(conn, &batch))?;
         let answers =
-            db_commit!(&self.store, |queries, conn| queries::record_postbacks::commit_new(conn, &batch))?;
+            db_commit!(&self.store, |queries, conn| queries::record_postbacks::commit_new(conn, new))?;
         let written = answers.iter().flatten().count();
         if written > 0 {
             self.metrics.postback_batches.count(written, began.elapsed());

@@ -46,8 +46,8 @@ async fn fifty_identical_postbacks_in_one_batch_are_one_conversion() {
     let (queue, in_flight) =
         ("tallyback_queue_requests{kind=\"postback\"}", "tallyback_in_flight_requests{kind=\"postback\"}");
     let held = app.database.db_hold().await;
-    // Each writer has one to wait with. Whatever comes now comes into the queue.
-    let writers = if app.database.is_postgres() { 2 } else { 1 };
+    // Each of the two writers has one to wait with. Whatever comes now comes into the queue.
+    let writers = 2;
     let mut first = Vec::new();
     for number in 0..writers {
         let (sdk, sale) = (acme.sdk(), Acme::sale(&click_id, &format!("B-{number}")));

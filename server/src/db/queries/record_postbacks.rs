@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashSet};
 use caps::{Admission, Counts};
 use ledger::Ledger;
 use people::People;
-pub use quick::commit_new;
+pub use quick::{commit_new, judge_new};
 pub(super) use written::{kept, without_nul};
 
 use super::{Conn, bulk, totals};

@@ -12,7 +12,10 @@ use super::{
     counts_exactly, intent, logged, people,
 };
 use crate::{
-    db::{received::Incoming, rows::records::Conversion, scope::PartnerScope},
+    db::{
+        received::{Incoming, NewPostbacks},
+        scope::PartnerScope,
+    },
     domain::{
         answer::Answer,
         attribution::Verdict,
@@ -23,16 +26,12 @@ use crate::{
     error::Result,
 };
 
-/// Commits what of a batch is new, in a transaction of its own, and says what to answer. `None`: not written, and left.
-/// If one that looks new has been counted before, everything is left.
-pub fn commit_new(conn: &mut Conn, batch: &[Incoming]) -> Result<Vec<Option<Answer>>> {
-    let mut answers = vec![None; batch.len()];
+/// Judges what of a batch needs no more than its click, and writes nothing: so it can be done beside a commit.
+pub fn judge_new(conn: &mut Conn, batch: &[Incoming]) -> Result<NewPostbacks> {
     let plain = plain(batch);
-    if plain.is_empty() {
-        return Ok(answers);
-    }
     let reports = plain.iter().map(|position| &batch[*position]);
     let mut round = Round::judge(conn, reports, View::ClicksOnly, &mut Counts::default())?;
+    let mut answers = vec![None; batch.len()];
     let mut lines = Vec::with_capacity(plain.len());
     for (place, position) in plain.iter().enumerate() {
         let incoming = &batch[*position];
@@ -45,12 +44,19 @@ pub fn commit_new(conn: &mut Conn, batch: &[Incoming]) -> Result<Vec<Option<Answ
     }
     round.sort();
     let deltas = totals::deltas(changes(&round.wanted, &round.reports));
-    let rows: Vec<Conversion> = round.wanted.into_iter().map(|wanted| wanted.row).collect();
+    let conversions = round.wanted.into_iter().map(|wanted| wanted.row).collect();
+    Ok(NewPostbacks { answers, conversions, lines, deltas })
+}
+
+/// Commits what is new, in a transaction of its own, and says what to answer. `None`: not written, and left. If one
+/// that looked new has been counted before, everything is left.
+pub fn commit_new(conn: &mut Conn, new: NewPostbacks) -> Result<Vec<Option<Answer>>> {
+    let NewPostbacks { answers, conversions, lines, deltas } = new;
     if lines.is_empty() {
         return Ok(answers);
     }
-    match bulk::commit_postbacks(conn, &rows, &lines, &deltas) {
-        Err(DatabaseError(UniqueViolation, _)) => Ok(vec![None; batch.len()]),
+    match bulk::commit_postbacks(conn, &conversions, &lines, &deltas) {
+        Err(DatabaseError(UniqueViolation, _)) => Ok(vec![None; answers.len()]),
         outcome => Ok(outcome.map(|()| answers)?),
     }
 }
