@@ -1,7 +1,6 @@
 //! One kind of thing that is kept in memory: what was found, and what was looked for in vain.
 
 use std::{
-    collections::HashMap,
     hash::Hash,
     sync::{
         Arc, PoisonError, RwLock,
@@ -30,6 +29,9 @@ struct Kept<K, V> {
     unknown: HashMap<K, Timestamp>,
 }
 
+/// By names that strangers may choose: the hash is seeded with chance, and quick.
+type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+
 struct Found<V> {
     partner: PartnerId,
     value: Arc<V>,
@@ -42,7 +44,7 @@ pub(super) struct Begun(u64);
 
 impl<K, V> Default for Shelf<K, V> {
     fn default() -> Self {
-        let kept = Kept { found: HashMap::new(), unknown: HashMap::new() };
+        let kept = Kept { found: HashMap::default(), unknown: HashMap::default() };
         Self { kept: RwLock::new(kept), changes: AtomicU64::new(0) }
     }
 }

@@ -5,10 +5,7 @@ use actix_web::{
     Error,
     body::{EitherBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::{
-        Method,
-        header::{HeaderValue, X_CONTENT_TYPE_OPTIONS},
-    },
+    http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS},
     middleware::Next,
     web::Data,
 };
@@ -19,7 +16,7 @@ use super::{
     door::pass_the_door,
     request_id::{self, RequestId},
     stopping::say_when_stopping,
-    track::clicks,
+    track::frequent::Frequent,
 };
 
 /// Answers a request.
@@ -42,19 +39,17 @@ pub async fn answer<B: MessageBody + 'static>(
     Ok(response)
 }
 
-/// Finds who answers. Clicks are found before all others, and without patterns: those would cost as much as the rest of
-/// a click.
+/// Finds who answers. What comes most is found before all others, and without patterns: those would cost as much as the
+/// rest of a click.
 async fn route<B: MessageBody + 'static>(
     state: &State,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    let is_click = request.method() == Method::GET && clicks::link_in(request.path()).is_some();
-    if !is_click {
+    let Some(frequent) = Frequent::of(request.method(), request.path()) else {
         return Ok(next.call(request).await?.map_into_left_body());
-    }
-    let (request, _) = request.into_parts();
-    let link = clicks::link_in(request.path()).unwrap_or_default();
-    let response = clicks::answer(&request, link, state).await;
+    };
+    let (request, payload) = request.into_parts();
+    let response = frequent.answer(&request, payload, state).await;
     Ok(ServiceResponse::new(request, response).map_into_right_body())
 }

@@ -8,6 +8,7 @@ mod conversion_report;
 pub mod counters;
 pub mod credentials;
 mod describe;
+pub mod frequent;
 pub mod hints;
 pub mod impressions;
 mod intake;

@@ -3,7 +3,7 @@
 use actix_web::{
     HttpRequest, HttpResponse,
     body::BoxBody,
-    get,
+    dev, get,
     http::header::{self, HeaderValue},
     post,
     web::{Bytes, Data, Payload},
@@ -36,9 +36,14 @@ use crate::{
 #[utoipa::path(tag = "Tracking", params(ConversionQuery), extensions(("x-codes" = json!(["pii_in_url", "token_not_allowed"]))))]
 #[get("/postback")]
 pub async fn get_postback_url(request: HttpRequest, state: Data<State>) -> HttpResponse {
-    let answer = receive_query(&request, &state).await.unwrap_or_else(failed);
+    answer_query(&request, &state).await
+}
+
+/// Answers a postback by URL.
+pub async fn answer_query(request: &HttpRequest, state: &State) -> HttpResponse {
+    let answer = receive_query(request, state).await.unwrap_or_else(failed);
     state.metrics.count_postback(answer.code);
-    rate_limits::tell(&request, respond_to_query(&answer, request.query_string()))
+    rate_limits::tell(request, respond_to_query(&answer, request.query_string()))
 }
 
 fn respond_to_query(answer: &Answer, query: &str) -> HttpResponse {
@@ -63,7 +68,7 @@ pub fn turned_away(refusal: Refusal, query: &str) -> HttpResponse {
     params(SignatureHeaders, MessageQuery), extensions(("x-codes" = json!(["payload_too_large", "unsupported_media_type", "token_not_allowed"]))))]
 #[post("/postback")]
 pub async fn post_postback_form(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
-    report(&request, payload, &state, Form::Form).await
+    answer_message(&request, payload.into_inner(), &state, Form::Form).await
 }
 
 /// Reports a conversion as JSON: what the SDK sends. Any Standard Webhooks library can sign it. The same message
@@ -74,10 +79,16 @@ pub async fn post_postback_form(request: HttpRequest, payload: Payload, state: D
     params(SignatureHeaders, MessageQuery), extensions(("x-codes" = json!(["payload_too_large", "unsupported_media_type"]))))]
 #[post("/conversions")]
 pub async fn report_conversion(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
-    report(&request, payload, &state, Form::Json).await
+    answer_message(&request, payload.into_inner(), &state, Form::Json).await
 }
 
-async fn report(request: &HttpRequest, payload: Payload, state: &State, form: Form) -> HttpResponse {
+/// Answers a postback by POST.
+pub async fn answer_message(
+    request: &HttpRequest,
+    payload: dev::Payload,
+    state: &State,
+    form: Form,
+) -> HttpResponse {
     let body = receive_body(request, payload, state, form).await;
     let answer = match &body {
         Ok(body) => receive_message(request, state, form, body).await.unwrap_or_else(failed),
@@ -100,14 +111,14 @@ async fn receive_query(request: &HttpRequest, state: &State) -> Result<Answer> {
 
 async fn receive_body(
     request: &HttpRequest,
-    payload: Payload,
+    mut payload: dev::Payload,
     state: &State,
     form: Form,
 ) -> Result<Bytes, Refusal> {
     Transport::of(request, &state.trusted_proxies).require_private()?;
     let wanted = if form == Form::Json { "application/json" } else { "application/x-www-form-urlencoded" };
     body::require_type(request, wanted)?;
-    body::read(&mut payload.into_inner(), state.door.limits.body).await
+    body::read(&mut payload, state.door.limits.body).await
 }
 
 async fn receive_message(request: &HttpRequest, state: &State, form: Form, body: &[u8]) -> Result<Answer> {

@@ -1,6 +1,6 @@
 //! What is known of the clicks and orders of a batch: loaded in one statement each per partner or goal.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 
@@ -26,6 +26,8 @@ use crate::{
     error::Result,
 };
 
+/// Quick, and seeded with chance: orders are named by strangers.
+type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 /// A goal of an advertiser, of a partner: within it, orders and keys are unique.
 type Place = (PartnerId, AdvertiserId, GoalId);
 /// The columns of a click or an impression that matter to a conversion of it.
