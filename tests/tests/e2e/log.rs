@@ -130,7 +130,7 @@ async fn secrets_and_personal_data_are_nowhere_in_the_log() {
     Answer::to(client().get(format!("{}/v1/postback?{query}", app.base_url))).await.expect(401);
     let signature = query.rsplit('=').next().unwrap();
     let api_key = &acme.agency.api_key;
-    acme.report(json!({"goal": "purchase", "click_id": "x", "adv_sub1": api_key})).await.expect(400);
+    acme.report(json!({"goal": "purchase", "click_id": "x", "adv_sub1": api_key})).await.expect(422);
 
     let explained = json!(acme.agency.all("/v1/postbacks").await).to_string();
     let columns = "request || answer || COALESCE(trace, '') || COALESCE(message_id, '')";

@@ -117,7 +117,7 @@ pub struct LastEvent {
     last_event_id: Option<PostbackId>,
 }
 
-/// Shows the log as it grows, as server-sent events: one event `postback` per line, whose `id` is the postback's and
+/// Shows the log as it grows, as server-sent events. Each line is an event `postback`, whose `id` is the postback's and
 /// whose `data` is the line as the list shows it. A line comes about three seconds after it was committed, whichever
 /// server on the same database took it; what had to wait for the database longer than that does not come. A comment
 /// comes now and then, so that nobody takes the connection for dead. The tail ends when the server stops, when the API
