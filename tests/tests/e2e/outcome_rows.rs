@@ -169,7 +169,9 @@ impl Judge {
         let missing: Vec<_> = ROWS.iter().filter(|row| !self.seen.contains(row.0)).collect();
         assert!(missing.is_empty(), "{missing:#?}");
         let mut by_code: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-        ROWS.iter().for_each(|row| drop(by_code.entry(row.2).or_default().insert((row.1, row.3))));
+        for row in ROWS {
+            by_code.entry(row.2).or_default().insert((row.1, row.3));
+        }
         assert!(by_code.values().all(|said| said.len() == 1), "a code has one status: {by_code:#?}");
     }
 }
