@@ -97,6 +97,7 @@ async fn a_thousand_identical_postbacks_are_one_row_wherever_they_are_sent() {
     // On a machine with too much to do some may have waited in the spool: they ask again, as the SDK would.
     let spooled = of_code(&answers, "accepted_spooled");
     while of_code(&answers, "accepted_spooled") > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         answers.retain(|answer| answer.body["code"] != "accepted_spooled");
         let again = vec![sale.clone(); 1_000 - answers.len()];
         answers.extend(report_all(&servers.places, again).await);

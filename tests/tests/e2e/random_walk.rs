@@ -75,12 +75,14 @@ async fn reports_and_ledger_are_what_a_fixed_walk_comes_to() {
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_and_ledger_are_what_a_random_walk_comes_to() {
     let seed = std::env::var("TALLYBACK_WALK_SEED").ok().map(|text| text.parse().unwrap());
-    let walk = walk(seed.unwrap_or_else(|| u64::from_le_bytes(clock::random())), 16).await;
+    let seed = seed.unwrap_or_else(|| u64::from_le_bytes(clock::random()));
+    println!("TALLYBACK_WALK_SEED={seed} repeats this walk");
+    let walk = walk(seed, 16).await;
+    println!("{} steps, {} conversions, {:?}", walk.steps, walk.world.conversions.len(), walk.codes);
     assert!(walk.steps > 1_000, "{} steps", walk.steps);
 }
 
 async fn walk(seed: u64, rounds: usize) -> Walk {
-    println!("TALLYBACK_WALK_SEED={seed} repeats this walk");
     let mut walk = Walk::start(seed).await;
     for round in 1..=rounds {
         walk.visitors().await;
@@ -100,7 +102,6 @@ async fn walk(seed: u64, rounds: usize) -> Walk {
     }
     walk.agrees().await;
     walk.has_all_histories().await;
-    println!("{} steps, {} conversions, {:?}", walk.steps, walk.world.conversions.len(), walk.codes);
     walk
 }
 
