@@ -72,6 +72,7 @@ macro_rules! bulk_tables {
                 test: Bool = bool,
                 not_enforced: Nullable<Text> = Option<String>,
                 about: Text = About,
+                rerunnable: Bool = bool,
             ]
         );
 

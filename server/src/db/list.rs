@@ -3,7 +3,7 @@
 use crate::domain::{
     conversion::ConversionStatus,
     currency::Currency,
-    ids::{AdvertiserId, CampaignId, GoalId, LinkId, PublisherId},
+    ids::{AdvertiserId, CampaignId, GoalId, LinkId, PostbackId, PublisherId},
     setup::Status,
     time::Timestamp,
 };
@@ -23,6 +23,8 @@ pub struct Listing {
     pub test: bool,
     /// Only this code of the log.
     pub code: Option<String>,
+    /// Only lines that can be judged again, or only others.
+    pub rerunnable: Option<bool>,
     /// Only this order.
     pub order_id: Option<String>,
     /// Only this advertiser's.
@@ -92,6 +94,25 @@ pub struct ConversionFilter {
     pub publisher_id: Option<PublisherId>,
     /// Those of this goal.
     pub goal_id: Option<GoalId>,
+}
+
+/// Which refused lines of the log are to be judged again.
+#[derive(Clone, Debug, Default)]
+pub struct RerunFilter {
+    /// Those with one of these outcomes; empty: any.
+    pub codes: Vec<String>,
+    /// Those of this advertiser.
+    pub advertiser_id: Option<AdvertiserId>,
+    /// Those that named this goal.
+    pub goal_id: Option<GoalId>,
+    /// Those that named a goal so, whether there was one or not.
+    pub goal: Option<String>,
+    /// Those that came at this time or later.
+    pub received_from: Option<Timestamp>,
+    /// Those that came before.
+    pub received_to: Option<Timestamp>,
+    /// Those after this one.
+    pub after: Option<PostbackId>,
 }
 
 /// Narrows a boxed query by filters that may be absent: `narrow!(query, filter.link_id => clicks::link_id)`.

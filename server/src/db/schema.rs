@@ -336,6 +336,7 @@ table! {
         test -> Bool,
         not_enforced -> Nullable<Text>,
         about -> Text,
+        rerunnable -> Bool,
     }
 }
 
@@ -483,10 +484,14 @@ table! {
     use diesel::sql_types::*;
     use crate::db::sql_types::*;
 
-    reruns (partner_id, postback_id) {
+    reruns (partner_id, postback_id, position) {
         partner_id -> Uid,
         postback_id -> Uid,
-        rerun_id -> Uid,
+        position -> BigInt,
+        api_key_id -> Uid,
+        code -> Text,
+        message -> Text,
+        conversion_id -> Nullable<Uid>,
         created_at -> Utc,
     }
 }

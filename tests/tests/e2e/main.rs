@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+mod adjustment_batches;
 mod adjustments;
 mod attribution;
 mod away_at_start;
@@ -42,6 +43,7 @@ mod program;
 mod proofs;
 mod publishers_alone;
 mod replay;
+mod reruns;
 mod restarts;
 mod set_up;
 mod signatures;

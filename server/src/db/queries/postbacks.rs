@@ -1,8 +1,8 @@
 //! The log of postbacks.
 
-use diesel::prelude::*;
+use diesel::{dsl::not, prelude::*};
 
-use super::{Conn, Db};
+use super::{Conn, Db, reruns::is_rerunnable};
 use crate::{
     db::{
         list::{Listing, narrow},
@@ -49,6 +49,11 @@ pub fn list(conn: &mut Conn, scope: &PartnerScope, listing: &Listing) -> QueryRe
         listing.advertiser_id => postbacks::advertiser_id,
         listing.goal_id => postbacks::goal_id,
     );
+    let query = match listing.rerunnable {
+        Some(true) => query.filter(is_rerunnable()),
+        Some(false) => query.filter(not(is_rerunnable())),
+        None => query,
+    };
     let query = match listing.after {
         Some(id) => query.filter(postbacks::id.lt(PostbackId::from_bytes(id))),
         None => query,

@@ -87,9 +87,10 @@ fn line(
         http_status: i32::from(answer.code.status()),
         request: Json(without_nul(received.request.clone())),
         answer: Json(without_nul(answer.body())),
-        batch_index: None,
+        batch_index: received.batch_index,
         test: received.is_test,
         not_enforced: None,
         about: About::Adjustment,
+        rerunnable: false,
     }
 }

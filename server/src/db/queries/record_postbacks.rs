@@ -41,6 +41,15 @@ const ATTEMPTS: usize = 6;
 
 /// Records postbacks of any partners, and says what to answer to each.
 pub fn record(conn: &mut Conn, batch: &[Incoming]) -> Result<Vec<Answer>> {
+    let answers = count(conn, batch)?;
+    let lines: Vec<Postback> =
+        batch.iter().zip(&answers).map(|(incoming, answer)| written::postback(incoming, answer)).collect();
+    bulk::insert_postbacks(conn, &lines)?;
+    Ok(answers)
+}
+
+/// Judges postbacks, writes what counts, and leaves the log alone.
+pub(super) fn count(conn: &mut Conn, batch: &[Incoming]) -> Result<Vec<Answer>> {
     let mut answers: Vec<Option<Answer>> = vec![None; batch.len()];
     let mut added: BTreeMap<PartnerId, (RowId, Changes)> = BTreeMap::new();
     let mut counts = Counts::hold(conn, batch)?;
@@ -71,9 +80,6 @@ pub fn record(conn: &mut Conn, batch: &[Incoming]) -> Result<Vec<Answer>> {
         answers.ok_or_else(|| Error::Internal("a conversion is there, and cannot be seen".into()))?;
     let answers: Vec<Answer> =
         batch.iter().zip(answers).map(|(incoming, answer)| named(incoming, answer)).collect();
-    let lines: Vec<Postback> =
-        batch.iter().zip(&answers).map(|(incoming, answer)| written::postback(incoming, answer)).collect();
-    bulk::insert_postbacks(conn, &lines)?;
     let added =
         added.into_iter().map(|(partner, (id, changes))| (PartnerScope::established(partner), id, changes));
     totals::add_all(conn, added)?;

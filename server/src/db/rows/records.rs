@@ -134,6 +134,21 @@ pub struct Postback {
     pub test: bool,
     pub not_enforced: Option<String>,
     pub about: About,
+    pub rerunnable: bool,
+}
+
+/// What came of judging a refused postback again.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = schema::reruns, treat_none_as_default_value = false)]
+pub struct Rerun {
+    pub partner_id: PartnerId,
+    pub postback_id: PostbackId,
+    pub position: i64,
+    pub api_key_id: ApiKeyId,
+    pub code: String,
+    pub message: String,
+    pub conversion_id: Option<ConversionId>,
+    pub created_at: Timestamp,
 }
 
 /// A row of the ledger.
@@ -290,16 +305,6 @@ impl Adjustment {
                 self.revenue_after_micros,
             )
     }
-}
-
-/// That a refused postback was judged again, as another line of the log.
-#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
-#[diesel(table_name = schema::reruns)]
-pub struct Rerun {
-    pub partner_id: PartnerId,
-    pub postback_id: PostbackId,
-    pub rerun_id: PostbackId,
-    pub created_at: Timestamp,
 }
 
 /// What one commit adds to the totals.

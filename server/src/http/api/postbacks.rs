@@ -5,17 +5,25 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use super::id_in_path;
+use super::{
+    id_in_path,
+    reruns::{RerunView, why_not},
+};
 use crate::{
-    db::{db_read, list::Listing, rows::records::Postback},
+    db::{
+        db_read,
+        list::Listing,
+        rows::records::{Postback, Rerun},
+    },
     domain::{
         click_id::{ClickId, ClickIdKey},
         code::Code,
         ids::{AdvertiserId, ConversionId, GoalId, Id, KeyId, PostbackId},
         postback::{About, Form},
+        rerun::WhyNot,
         time::Timestamp,
     },
-    error::Result,
+    error::{Error, Result},
     http::{
         State,
         caller::Caller,
@@ -26,7 +34,7 @@ use crate::{
 
 /// A line of the log.
 #[derive(Serialize, ToSchema)]
-#[schema(examples(json!({"id": "pbk_01kayw5m8hfz2v6y0t3n7r9q4c", "about": "conversion", "received_at": "2026-11-22T10:05:01Z", "form": "json", "key_id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "goal_id": null, "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "conversion_id": null, "message_id": "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W", "batch_index": null, "test": false, "not_enforced": null, "code": "goal_mismatch", "http_status": 422, "request": {"goal": "Purchase", "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7"}, "answer": {"result": "rejected", "code": "goal_mismatch"}})))]
+#[schema(examples(json!({"id": "pbk_01kayw5m8hfz2v6y0t3n7r9q4c", "about": "conversion", "received_at": "2026-11-22T10:05:01Z", "form": "json", "key_id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "goal_id": null, "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "conversion_id": null, "message_id": "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W", "batch_index": null, "test": false, "not_enforced": null, "code": "goal_mismatch", "http_status": 422, "request": {"goal": "Purchase", "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7"}, "answer": {"result": "rejected", "code": "goal_mismatch"}, "rerunnable": false, "why_not_rerunnable": "rerun_counted", "reruns": [{"position": 1, "created_at": "2026-11-23T09:00:00Z", "api_key_id": "apk_01kayw5m8hfz2v6y0t3n7r9q4c", "code": "accepted", "message": "Counted.", "conversion_id": "cnv_01kayw5m8hfz2v6y0t3n7r9q4c"}]})))]
 pub struct PostbackView {
     /// Its id.
     id: PostbackId,
@@ -66,11 +74,21 @@ pub struct PostbackView {
     /// What was answered.
     #[schema(value_type = Object)]
     answer: Map<String, Value>,
+    /// Whether it can be run again: it was refused for what the set-up can mend, and has no conversion since.
+    rerunnable: bool,
+    /// Why it cannot be run again.
+    why_not_rerunnable: Option<WhyNot>,
+    /// What came of running it again, each time in order. The line itself stays as it was.
+    reruns: Vec<RerunView>,
 }
 
 impl PostbackView {
-    fn new(row: Postback, key: &ClickIdKey) -> Self {
+    fn new(row: Postback, reruns: Vec<Rerun>, key: &ClickIdKey) -> Self {
+        let why_not = why_not(&row, &reruns);
         Self {
+            rerunnable: why_not.is_none(),
+            why_not_rerunnable: why_not,
+            reruns: reruns.into_iter().map(RerunView::from).collect(),
             id: row.id,
             about: row.about,
             received_at: row.received_at,
@@ -111,6 +129,8 @@ pub struct ListPostbacks {
     /// `true`: only what test keys signed; otherwise only what the others did.
     #[param(default = false)]
     test: Option<bool>,
+    /// `true`: only those that can be run again; `false`: only the others.
+    rerunnable: Option<bool>,
 }
 
 /// Returns a line of the log.
@@ -124,8 +144,12 @@ pub async fn get_postback(
     state: web::Data<State>,
 ) -> Result<web::Json<PostbackView>> {
     let id = id_in_path(&id)?;
-    let row = db_read!(&state.store, |queries, conn| queries::postbacks::get(conn, &caller.partner, id))?;
-    Ok(web::Json(PostbackView::new(row, &ClickIdKey::derive(&state.master_key, caller.partner.id()))))
+    let (row, mut reruns) = db_read!(&state.store, |queries, conn| {
+        let row = queries::postbacks::get(conn, &caller.partner, id)?;
+        Ok::<_, Error>((row, queries::reruns::of(conn, &caller.partner, &[id])?))
+    })?;
+    let reruns = reruns.remove(&id).unwrap_or_default();
+    Ok(web::Json(PostbackView::new(row, reruns, &ClickIdKey::derive(&state.master_key, caller.partner.id()))))
 }
 
 /// Lists the log of postbacks, newest first.
@@ -139,7 +163,7 @@ pub async fn list_postbacks(
     state: web::Data<State>,
 ) -> Result<web::Json<Page<PostbackView>>> {
     let query = query.into_inner();
-    let filters = (&query.code, &query.advertiser_id, &query.goal_id, query.test);
+    let filters = (&query.code, &query.advertiser_id, &query.goal_id, query.test, query.rerunnable);
     let list = ListName::new(&state, &caller.partner, "postbacks", &filters);
     let mut fields = Fields::default();
     let limit = fields.optional("limit", Some(query.limit), limit);
@@ -152,15 +176,23 @@ pub async fn list_postbacks(
         limit,
         code,
         test: query.test.unwrap_or_default(),
+        rerunnable: query.rerunnable,
         ..Listing::default()
     };
-    let rows = db_read!(&state.store, |queries, conn| {
+    let (rows, mut reruns) = db_read!(&state.store, |queries, conn| {
         listing.advertiser_id = filter!(queries, conn, caller, advertiser, advertisers, "advertiser_id");
         listing.goal_id = filter!(queries, conn, caller, goal, goals, "goal_id");
-        queries::postbacks::list(conn, &caller.partner, &listing)
+        let rows = queries::postbacks::list(conn, &caller.partner, &listing)?;
+        let ids: Vec<PostbackId> = rows.iter().map(|row| row.id).collect();
+        let reruns = queries::reruns::of(conn, &caller.partner, &ids)?;
+        Ok::<_, Error>((rows, reruns))
     })?;
     let key = ClickIdKey::derive(&state.master_key, caller.partner.id());
-    Ok(web::Json(list.page(rows, limit, |row| *row.id.bytes(), |row| PostbackView::new(row, &key))))
+    let view = |row: Postback| {
+        let reruns = reruns.remove(&row.id).unwrap_or_default();
+        PostbackView::new(row, reruns, &key)
+    };
+    Ok(web::Json(list.page(rows, limit, |row| *row.id.bytes(), view)))
 }
 
 fn known_code(text: String) -> Result<String, String> {

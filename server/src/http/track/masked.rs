@@ -5,9 +5,8 @@ use serde_json::{Map, Value, json};
 use crate::domain::{
     parameters::Parameters,
     postback::{is_email, is_phone},
+    rerun::REDACTED,
 };
-
-const REDACTED: &str = "[redacted]";
 
 /// The parameters, with whatever looks like an e-mail address or a phone number taken out.
 pub fn parameters(parameters: &Parameters) -> Map<String, Value> {

@@ -11,7 +11,7 @@ use crate::{
     },
     domain::{
         answer::Answer, attribution::Proof, click_id::Touch, counted::Counted, postback::About,
-        pricing::Price,
+        pricing::Price, rerun,
     },
 };
 
@@ -63,6 +63,7 @@ pub fn conversion(received: &Received, counted: &Counted) -> Conversion {
 pub fn postback(incoming: &Incoming, answer: &Answer) -> Postback {
     let received = &incoming.received;
     let goal = goal_of(incoming);
+    let rerun = rerun::check(About::Conversion, received.is_test, Some(answer.code), &received.request);
     Postback {
         partner_id: received.scope.id(),
         id: received.postback_id,
@@ -85,6 +86,7 @@ pub fn postback(incoming: &Incoming, answer: &Answer) -> Postback {
             Proof::Signature | Proof::Token | Proof::WeakToken => None,
         },
         about: About::Conversion,
+        rerunnable: rerun.is_ok(),
     }
 }
 
