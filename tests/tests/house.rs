@@ -152,6 +152,7 @@ fn a_partners_rows_are_opened_in_few_places() {
         "db/queries/record_postbacks/caps.rs",
         "db/queries/record_postbacks/ledger.rs",
         "db/queries/record_postbacks/people.rs",
+        "db/queries/record_postbacks/quick.rs",
         "db/queries/record_sightings.rs",
         "db/queries/signing_keys.rs",
         // What was authenticated before it had to wait comes back with the partner that was established then.

@@ -198,6 +198,7 @@ pub(super) struct Rules(#[serde(with = "RulesForm")] pub(super) AdvertiserRules)
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "AdvertiserRules")]
 struct RulesForm {
+    signing: SigningMode,
     #[serde(with = "goals")]
     goals: Vec<GoalRules>,
     currency: Option<Currency>,

@@ -67,7 +67,7 @@ macro_rules! bulk_tables {
                 code: Text = String,
                 http_status: Integer = i32,
                 request: Text = Json<Map<String, Value>>,
-                answer: Text = Json<Map<String, Value>>,
+                answer: Text = Document,
                 batch_index: Nullable<Integer> = Option<i32>,
                 test: Bool = bool,
                 not_enforced: Nullable<Text> = Option<String>,

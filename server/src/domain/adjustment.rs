@@ -8,7 +8,9 @@ use super::{
     goal::HoldEnd,
     ids::ConversionId,
     money::Micros,
+    pricing,
     refusal::{FieldError, Refusal},
+    worth::Terms,
 };
 
 /// The longest note, in bytes.
@@ -44,12 +46,13 @@ pub struct Standing {
     pub revenue: Micros,
 }
 
-/// What an adjustment makes of a conversion; `worth` says what an amount brings the publisher and the partner.
+/// What an adjustment makes of a conversion. A new amount is worth what the conversion's own terms make of it: a goal that
+/// was changed since, and a rate that was, do not matter.
 pub fn adjust(
     before: Standing,
+    terms: Terms,
     hold_end: HoldEnd,
     change: &Change,
-    worth: impl FnOnce(Micros) -> (Micros, Micros),
 ) -> Result<Standing, Refusal> {
     let status = transition(before.status, change.kind, hold_end)
         .ok_or_else(|| not_allowed(before.status, change.kind))?;
@@ -57,12 +60,22 @@ pub fn adjust(
     else {
         return Ok(Standing { status, ..before });
     };
-    if let Some(own) = before.currency.filter(|own| *own != currency) {
-        let detail = format!("The conversion is in {own}; this amount is in {currency}.");
-        return Err(Refusal::new(Code::CurrencyInvalid, detail).fact("currency", own.as_str()));
-    }
-    let (payout, revenue) = worth(amount);
-    Ok(Standing { status, amount: Some(amount), currency: Some(currency), payout, revenue })
+    let terms = terms.in_currency(currency).ok_or_else(|| other_currency(terms, currency))?;
+    let worth = terms.worth(Some(amount)).ok_or_else(|| pricing::too_large(terms.currency))?;
+    let (payout, revenue) = (worth.payout, worth.revenue);
+    Ok(Standing { status, amount: worth.amount, currency: terms.currency, payout, revenue })
+}
+
+fn other_currency(terms: Terms, sent: Currency) -> Refusal {
+    let own = terms.currency.unwrap_or(sent);
+    let detail = match terms.exchange {
+        Some(exchange) => {
+            let from = exchange.from;
+            format!("The conversion is in {own}, and was reported in {from}; this amount is in {sent}.")
+        }
+        None => format!("The conversion is in {own}; this amount is in {sent}."),
+    };
+    Refusal::new(Code::CurrencyInvalid, detail).fact("currency", own.as_str())
 }
 
 /// The refusal of a kind that a status does not allow.
@@ -125,6 +138,7 @@ pub fn check_amount(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{goal::MoneyRule, money::Percent, rate::Rate, worth::Exchange};
     use proptest::prelude::*;
 
     fn euros() -> Currency {
@@ -145,38 +159,62 @@ mod tests {
         Change { kind, reason: None, amount, note: None }
     }
 
-    fn tenth(amount: Micros) -> (Micros, Micros) {
-        (Micros(amount.0 / 10), Micros(amount.0 / 5))
+    /// A tenth for the publisher, a fifth for the partner; reported in dollars at 0.9.
+    fn terms() -> Terms {
+        let share = |percent: &str| MoneyRule::Percent(Percent::parse(percent).unwrap());
+        let exchange = Exchange { from: dollars(), rate: Rate::parse("0.9").unwrap() };
+        let (payout, revenue) = (share("10"), share("20"));
+        Terms { payout, revenue, currency: Some(euros()), exchange: Some(exchange) }
+    }
+
+    fn dollars() -> Currency {
+        Currency::parse("USD").unwrap()
     }
 
     #[test]
     fn a_restatement_changes_all_money_and_nothing_else() {
         let change = change(AdjustmentKind::Restatement, Some((Micros(20_000_000), euros())));
-        let after = adjust(approved(), HoldEnd::Approve, &change, tenth).unwrap();
+        let after = adjust(approved(), terms(), HoldEnd::Approve, &change).unwrap();
         let money = (after.amount, after.payout, after.revenue);
         assert_eq!(money, (Some(Micros(20_000_000)), Micros(2_000_000), Micros(4_000_000)));
         assert_eq!(after.status, ConversionStatus::Approved);
     }
 
     #[test]
-    fn another_currency_is_refused() {
-        let dollars = Currency::parse("USD").unwrap();
-        let change = change(AdjustmentKind::Restatement, Some((Micros(1), dollars)));
-        let refusal = adjust(approved(), HoldEnd::Approve, &change, tenth).unwrap_err();
+    fn the_currency_that_was_reported_is_taken_too_and_no_other() {
+        let restated = |currency| {
+            let change = change(AdjustmentKind::Restatement, Some((Micros(20_000_000), currency)));
+            adjust(approved(), terms(), HoldEnd::Approve, &change)
+        };
+        let after = restated(dollars()).unwrap();
+        let money = (after.amount, after.currency, after.payout, after.revenue);
+        assert_eq!(money, (Some(Micros(18_000_000)), Some(euros()), Micros(1_800_000), Micros(3_600_000)));
+        let refusal = restated(Currency::parse("GBP").unwrap()).unwrap_err();
         assert_eq!((refusal.code, &refusal.facts["currency"]), (Code::CurrencyInvalid, &"EUR".into()));
+        assert!(refusal.detail.contains("reported in USD"), "{}", refusal.detail);
     }
 
     #[test]
     fn a_conversion_without_money_takes_any_currency() {
-        let none = Standing { amount: None, currency: None, ..approved() };
+        let before = Standing { amount: None, currency: None, ..approved() };
+        let none = Terms { currency: None, exchange: None, ..terms() };
         let change = change(AdjustmentKind::Restatement, Some((Micros(5), euros())));
-        assert_eq!(adjust(none, HoldEnd::Approve, &change, tenth).unwrap().currency, Some(euros()));
+        assert_eq!(adjust(before, none, HoldEnd::Approve, &change).unwrap().currency, Some(euros()));
+    }
+
+    #[test]
+    fn what_becomes_too_large_is_refused() {
+        let change = change(AdjustmentKind::Restatement, Some((Micros(i64::MAX), dollars())));
+        let exchange = Exchange { from: dollars(), rate: Rate::parse("2").unwrap() };
+        let terms = Terms { exchange: Some(exchange), ..terms() };
+        let refusal = adjust(approved(), terms, HoldEnd::Approve, &change).unwrap_err();
+        assert_eq!(refusal.code, Code::AmountInvalid);
     }
 
     #[test]
     fn what_is_not_allowed_says_what_is() {
-        let refusal =
-            adjust(approved(), HoldEnd::Approve, &change(AdjustmentKind::Reject, None), tenth).unwrap_err();
+        let change = change(AdjustmentKind::Reject, None);
+        let refusal = adjust(approved(), terms(), HoldEnd::Approve, &change).unwrap_err();
         assert_eq!(refusal.code, Code::TransitionNotAllowed);
         assert!(refusal.hint.unwrap().contains("retraction"));
     }
@@ -199,7 +237,7 @@ mod tests {
             let (kind, status) = (AdjustmentKind::ALL[kind], ConversionStatus::ALL[status]);
             let before = Standing { status, ..approved() };
             let change = change(kind, Some((Micros(amount), euros())));
-            if let Ok(after) = adjust(before, HoldEnd::Reject, &change, tenth) {
+            if let Ok(after) = adjust(before, terms(), HoldEnd::Reject, &change) {
                 let same = (after.amount, after.payout, after.revenue) == (before.amount, before.payout, before.revenue);
                 prop_assert_eq!(same, kind != AdjustmentKind::Restatement || amount == 49_900_000 && before.payout.0 == amount / 10);
             }

@@ -1,10 +1,12 @@
 //! What an advertiser's set-up says about reports of its conversions.
 
-use super::{currency::Currency, goal::GoalRules, ids::PublisherId};
+use super::{currency::Currency, goal::GoalRules, ids::PublisherId, signing::SigningMode};
 
-/// Goals, currency and publishers of one advertiser.
+/// Signing, goals, currency and publishers of one advertiser.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct AdvertiserRules {
+    /// Whether signatures are enforced.
+    pub signing: SigningMode,
     /// The goals that serve it: its own first, then the partner's.
     pub goals: Vec<GoalRules>,
     /// The currency that its conversions are in; none: the one they are reported in.

@@ -1,5 +1,6 @@
 //! The answer to a postback: one body for every outcome and every form.
 
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -163,35 +164,46 @@ impl Answer {
         }
     }
 
-    /// The body. For a refusal it is at the same time a problem document (RFC 9457).
+    /// The body, as a document.
     pub fn body(&self) -> Map<String, Value> {
-        let result = if self.code.is_success() { "accepted" } else { "rejected" };
-        let mut body = Map::from_iter([
-            ("result".to_owned(), json!(result)),
-            ("code".to_owned(), json!(self.code.as_str())),
-            ("message".to_owned(), json!(self.message)),
-            ("postback_id".to_owned(), json!(self.postback_id)),
-            ("conversion_id".to_owned(), json!(self.conversion_id)),
-            ("status".to_owned(), json!(self.status)),
-            ("hold_until".to_owned(), json!(self.hold_until)),
-            ("retry".to_owned(), json!(self.code.retry().as_str())),
-            ("hint".to_owned(), json!(self.hint)),
-            ("flags".to_owned(), json!(self.flags)),
-        ]);
-        if !self.code.is_success() {
-            self.add_problem(&mut body);
+        match json!(self) {
+            Value::Object(body) => body,
+            _ => Map::new(),
         }
-        body.extend(self.facts.clone());
-        body
     }
+}
 
-    fn add_problem(&self, body: &mut Map<String, Value>) {
-        body.extend(problem(self.code, &self.message));
+/// The body. For a refusal it is at the same time a problem document (RFC 9457).
+impl Serialize for Answer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut body = serializer.serialize_map(None)?;
+        let is_success = self.code.is_success();
+        body.serialize_entry("result", if is_success { "accepted" } else { "rejected" })?;
+        body.serialize_entry("code", self.code.as_str())?;
+        body.serialize_entry("message", &self.message)?;
+        body.serialize_entry("postback_id", &self.postback_id)?;
+        body.serialize_entry("conversion_id", &self.conversion_id)?;
         // `status` is taken twice: by the problem's HTTP status and by the conversion's. The problem has it;
         // a refusal leaves no conversion whose status it could be.
-        if !self.errors.is_empty() {
-            body.insert("errors".to_owned(), json!(self.errors));
+        if is_success {
+            body.serialize_entry("status", &self.status)?;
+        } else {
+            body.serialize_entry("status", &self.code.status())?;
+            body.serialize_entry("type", &kind(self.code))?;
+            body.serialize_entry("title", self.code.title())?;
+            body.serialize_entry("detail", &self.message)?;
         }
+        body.serialize_entry("hold_until", &self.hold_until)?;
+        body.serialize_entry("retry", self.code.retry().as_str())?;
+        body.serialize_entry("hint", &self.hint)?;
+        body.serialize_entry("flags", &self.flags)?;
+        if !is_success && !self.errors.is_empty() {
+            body.serialize_entry("errors", &self.errors)?;
+        }
+        for (name, fact) in &self.facts {
+            body.serialize_entry(name, fact)?;
+        }
+        body.end()
     }
 }
 
@@ -200,10 +212,15 @@ fn rule(name: &Option<String>) -> Value {
     json!(name.as_deref().unwrap_or(GOALS_OWN))
 }
 
+/// The URI that names the kind of a problem.
+fn kind(code: Code) -> String {
+    format!("/docs/outcomes#{}", code.as_str())
+}
+
 /// The members that every problem document has.
 pub fn problem(code: Code, detail: &str) -> Map<String, Value> {
     Map::from_iter([
-        ("type".to_owned(), json!(format!("/docs/outcomes#{}", code.as_str()))),
+        ("type".to_owned(), json!(kind(code))),
         ("title".to_owned(), json!(code.title())),
         ("status".to_owned(), json!(code.status())),
         ("detail".to_owned(), json!(detail)),

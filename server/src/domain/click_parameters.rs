@@ -151,7 +151,10 @@ mod tests {
 
     #[test]
     fn a_sub_id_has_its_name() {
-        assert_eq!((1..=10).map(sub).collect::<Vec<_>>().join(" "), (1..=10).map(|n| format!("sub{n}")).collect::<Vec<_>>().join(" "));
+        assert_eq!(
+            (1..=10).map(sub).collect::<Vec<_>>().join(" "),
+            (1..=10).map(|n| format!("sub{n}")).collect::<Vec<_>>().join(" ")
+        );
     }
 
     #[test]

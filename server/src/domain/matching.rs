@@ -1,7 +1,7 @@
 //! Whom a report is matched to: by its click, by its customer, or by its publisher; and whether that one may be credited.
 
 use super::{
-    click_id::Touch,
+    click_id::{self, Touch},
     code::Code,
     conversion::MatchMode,
     facts::{ClickFacts, CreditedClick, Facts, NamedPublisher},
@@ -47,7 +47,7 @@ pub fn mode(report: &Report) -> MatchMode {
 /// Whom a report is matched to.
 pub(super) fn source<'a>(report: &Report, facts: &'a Facts) -> Result<Source<'a>, Refusal> {
     match mode(report) {
-        MatchMode::Transaction => genuine_click(facts).map(Source::Click),
+        MatchMode::Transaction => genuine_click(report, facts).map(Source::Click),
         MatchMode::Customer => facts
             .customer
             .bound
@@ -61,10 +61,13 @@ pub(super) fn source<'a>(report: &Report, facts: &'a Facts) -> Result<Source<'a>
     }
 }
 
-fn genuine_click(facts: &Facts) -> Result<&CreditedClick, Refusal> {
+fn genuine_click<'a>(report: &Report, facts: &'a Facts) -> Result<&'a CreditedClick, Refusal> {
     match &facts.click {
         ClickFacts::Malformed { problem } => {
-            Err(Refusal::new(Code::ClickIdMalformed, format!("The click id is malformed: {problem}.")))
+            let received = report.click_id.as_ref().map_or(0, |text| text.chars().count());
+            Err(Refusal::new(Code::ClickIdMalformed, format!("The click id is malformed: {problem}."))
+                .fact("received_characters", received)
+                .fact("expected_characters", click_id::TEXT_LENGTH))
         }
         ClickFacts::NotSent | ClickFacts::NotGenuine => Err(Refusal::of(Code::ClickNotFound)),
         ClickFacts::Genuine(click) if !facts.key.covers(click.credit.advertiser_id) => {

@@ -1,7 +1,7 @@
 //! The parameters of a postback, whatever form they came in: one table of names and aliases, one reading.
 //! What the values mean is `postback`'s matter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use percent_encoding::percent_decode_str;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -61,13 +61,14 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Reads a query or a form body: `a=1&b=2`, percent-decoded once, `+` is a space.
+    /// Reads a query or a form body: `a=1&b=2`, percent-decoded once, `+` is a space. What is a placeholder in percent
+    /// signs, such as `%ADID%`, stays as it is where it does not decode to text.
     pub fn from_urlencoded(text: &str) -> Result<Self, Refusal> {
         let mut pairs = Vec::new();
         let mut errors = Vec::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            match (decode(name), decode(value)) {
+            match (decode(name), decode(value).or_else(|| placeholder(value))) {
                 (Some(name), Some(value)) => pairs.push((name, Value::String(value))),
                 _ => errors.push(FieldError::new(name, "is not UTF-8 after percent-decoding")),
             }
@@ -84,24 +85,26 @@ impl Parameters {
         Self::from_pairs(pairs, Vec::new())
     }
 
+    /// No name may stand twice, and of the names of one parameter only one may have a value.
     fn from_pairs(pairs: Vec<(String, Value)>, mut errors: Vec<FieldError>) -> Result<Self, Refusal> {
-        let mut seen = BTreeMap::new();
+        let (mut names, mut filled) = (BTreeSet::new(), BTreeMap::new());
         let mut parameters = Self::default();
         for (name, value) in pairs {
-            let canonical = canonical(&name);
-            if let Some(first) = seen.insert(canonical.map_or(name.clone(), str::to_owned), name.clone()) {
-                let twice = if first == name {
-                    "stands twice".to_owned()
-                } else {
-                    format!("means the same as {first}")
-                };
-                errors.push(FieldError::new(name, format!("{twice}; send it once")));
+            if !names.insert(name.clone()) {
+                errors.push(FieldError::new(name, "stands twice; send it once"));
                 continue;
             }
-            match canonical {
-                Some(canonical) if !is_absent(&value) => drop(parameters.values.insert(canonical, value)),
+            match canonical(&name) {
+                Some(_) if is_absent(&value) => {}
+                Some(canonical) => match filled.insert(canonical, name.clone()) {
+                    None => drop(parameters.values.insert(canonical, value)),
+                    Some(first) => {
+                        let detail = format!("means the same as {first}; send it once");
+                        errors.push(FieldError::new(name, detail));
+                    }
+                },
                 None if !CREDENTIALS.contains(&name.as_str()) => drop(parameters.unknown.insert(name, value)),
-                _ => {}
+                None => {}
             }
         }
         if errors.is_empty() { Ok(parameters) } else { Err(Refusal::fields(Code::Malformed, errors)) }
@@ -142,6 +145,13 @@ pub fn raw_value<'a>(urlencoded: &'a str, name: &str) -> Option<&'a str> {
 fn decode(text: &str) -> Option<String> {
     let spaced = text.replace('+', " ");
     percent_decode_str(&spaced).decode_utf8().ok().map(|text| text.into_owned())
+}
+
+/// A placeholder in percent signs, which looks as if it were encoded.
+fn placeholder(value: &str) -> Option<String> {
+    let name = value.strip_prefix('%')?.strip_suffix('%')?;
+    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    is_name.then(|| value.to_owned())
 }
 
 fn canonical(name: &str) -> Option<&'static str> {
@@ -211,8 +221,28 @@ mod tests {
     }
 
     #[test]
+    fn a_name_without_a_value_leaves_the_place_to_another_one() {
+        let parameters = Parameters::from_urlencoded("click_id=&tid=abc&subid=").unwrap();
+        assert_eq!(parameters.text("click_id"), Some("abc"));
+        let parameters = Parameters::from_json(br#"{"tid":"abc","click_id":null}"#).unwrap();
+        assert_eq!(parameters.text("click_id"), Some("abc"));
+    }
+
+    #[test]
+    fn a_placeholder_that_looks_encoded_is_kept() {
+        let parameters =
+            Parameters::from_urlencoded("order_id=%ADID%&click_id=%TID%&coupon=%FF%25").unwrap_err();
+        assert_eq!(parameters.errors.len(), 1, "{parameters:?}");
+        let parameters = Parameters::from_urlencoded("order_id=%ADID%&click_id=%TID%").unwrap();
+        assert_eq!(
+            (parameters.text("order_id"), parameters.text("click_id")),
+            (Some("%ADID%"), Some("%TID%"))
+        );
+    }
+
+    #[test]
     fn a_repeated_parameter_is_malformed_under_any_of_its_names() {
-        for text in ["goal=a&goal=b", "click_id=1&tid=1", "x=1&x=2", "goal=%ff"] {
+        for text in ["goal=a&goal=b", "click_id=1&tid=1", "x=1&x=2", "tid=&tid=1", "goal=%ff"] {
             assert_eq!(Parameters::from_urlencoded(text).unwrap_err().code, Code::Malformed, "{text}");
         }
         for body in [r#"{"goal":"a","goal":"a"}"#, r#"{"tid":"a","cid":"a"}"#, "[]", "{", "", "\u{feff}{}"] {

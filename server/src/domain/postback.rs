@@ -203,9 +203,8 @@ fn shape_error(name: &str, value: &Value, form: Form) -> Option<String> {
         ("event_time", Value::Number(number)) if number.is_i64() => None,
         ("event_time", Value::Number(_)) => Some("must be whole Unix seconds or RFC 3339".into()),
         ("validate_only", Value::Bool(_)) => None,
-        ("amount", Value::Number(number)) => {
-            Some(format!("must be a string, so that no digit is lost: \"{number}\""))
-        }
+        // These have codes of their own.
+        ("amount" | "currency", Value::Number(_)) => None,
         ("email_sha256", Value::String(text)) if !is_sha256(text) => {
             Some("must be the 64 hexadecimal digits of a SHA-256".into())
         }
@@ -336,13 +335,21 @@ pub fn advertiser(parameters: &Parameters) -> Result<Option<Reference<Advertiser
 }
 
 pub(super) fn amount(parameters: &Parameters) -> Result<Option<Micros>, Refusal> {
+    if let Some(Value::Number(number)) = parameters.get("amount") {
+        let detail = format!("must be a string, so that no digit is lost: \"{number}\"");
+        return Err(refuse(Code::AmountInvalid, "amount", detail));
+    }
     let parsed = parameters.text("amount").map(money::parse_decimal).transpose();
     parsed.map_err(|error| refuse(Code::AmountInvalid, "amount", error.to_string()))
 }
 
 pub(super) fn currency(parameters: &Parameters) -> Result<Option<Currency>, Refusal> {
-    let Some(text) = parameters.text("currency") else { return Ok(None) };
-    Currency::parse(text).map(Some).ok_or_else(|| {
+    let text = match parameters.get("currency") {
+        None => return Ok(None),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    Currency::parse(&text).map(Some).ok_or_else(|| {
         refuse(Code::CurrencyInvalid, "currency", format!("`{text}` is not an ISO 4217 code such as EUR"))
     })
 }
@@ -368,7 +375,7 @@ fn event_time(parameters: &Parameters, received_at: Timestamp) -> Result<Timesta
         Some(number) => number.to_string(),
     };
     let time = parse_event_time(&text)?;
-    let ahead = time.seconds_since(received_at);
+    let ahead = time.seconds() - received_at.seconds();
     if ahead <= FUTURE_TOLERANCE_SECONDS {
         return Ok(time);
     }
@@ -478,8 +485,12 @@ mod tests {
 
     #[test]
     fn an_amount_must_be_text_in_json() {
-        let body = r#"{"goal":"sale","click_id":"abc","amount":49.9,"currency":"EUR"}"#;
-        assert_eq!(read_json(body).err(), Some(Code::Malformed));
+        for amount in ["49.9", "49", "-1", "1e308"] {
+            let body = format!(r#"{{"goal":"sale","click_id":"abc","amount":{amount},"currency":"EUR"}}"#);
+            assert_eq!(read_json(&body).err(), Some(Code::AmountInvalid), "{amount}");
+        }
+        let body = r#"{"goal":"sale","click_id":"abc","amount":"1","currency":978}"#;
+        assert_eq!(read_json(body).err(), Some(Code::CurrencyInvalid));
     }
 
     #[test]

@@ -111,7 +111,8 @@ pub(super) fn price(
     })
 }
 
-fn too_large(currency: Option<Currency>) -> Refusal {
+/// The refusal of an amount that no sum can hold once it is converted.
+pub(super) fn too_large(currency: Option<Currency>) -> Refusal {
     let unit = currency.map(|currency| format!(" in {currency}")).unwrap_or_default();
     Refusal::new(Code::AmountInvalid, format!("The amount is too large once it is converted{unit}."))
 }

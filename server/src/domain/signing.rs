@@ -14,8 +14,10 @@ words! {
 
 words! {
     /// What becomes of a postback whose signature does not hold.
+    #[derive(Default)]
     SigningMode {
         /// It is refused.
+        #[default]
         Enforce = "enforce",
         /// It is taken, and the log says what enforcing would have answered.
         Observe = "observe",

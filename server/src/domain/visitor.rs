@@ -110,7 +110,8 @@ fn plain_host(referer: &str) -> Option<&str> {
     let rest = referer.strip_prefix("https://").or_else(|| referer.strip_prefix("http://"))?;
     let (host, _) = rest.split_once('/')?;
     let (_, last) = host.rsplit_once('.')?;
-    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
+    let is_plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
     let is_name = host.len() <= MOST_HOST_BYTES
         && host.bytes().all(is_plain)
         && !host.starts_with('.')

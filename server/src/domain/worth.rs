@@ -49,12 +49,15 @@ impl Terms {
         Some(Worth { amount, original, payout: self.payout.of(amount), revenue: self.revenue.of(amount) })
     }
 
-    /// The terms for an amount in a currency: the one that was reported first, or the conversion's own. None for any
-    /// other.
+    /// The terms for an amount in a currency: the one that was reported first, or the conversion's own, which is any where
+    /// there was no money in it. None for any other.
     pub fn in_currency(&self, currency: Currency) -> Option<Self> {
-        match self.exchange {
-            Some(exchange) if exchange.from == currency => Some(*self),
-            _ => (self.currency == Some(currency)).then_some(Self { exchange: None, ..*self }),
+        match (self.exchange, self.currency) {
+            (Some(exchange), _) if exchange.from == currency => Some(*self),
+            (_, own) if own.is_none_or(|own| own == currency) => {
+                Some(Self { currency: Some(currency), exchange: None, ..*self })
+            }
+            _ => None,
         }
     }
 }

@@ -141,7 +141,7 @@ pub async fn pass_the_door<B: MessageBody + 'static>(
     let purpose = purpose(request.method(), request.path());
     let inside = door.admit(purpose);
     let turned_away = match (check_head(&request, &door.limits), &inside) {
-        (Err(refusal), _) => Some(crate::error::Error::from(refusal).error_response()),
+        (Err(refusal), _) => Some(turn_away(refusal, purpose, request.query_string())),
         (Ok(()), None) => {
             door.metrics.count_shed(purpose);
             door.leave().await;
@@ -185,7 +185,13 @@ fn no_room(purpose: Purpose, path: &str, query: &str) -> HttpResponse {
         Refusal::new(Code::Unavailable, "The server has more to do than it can; nothing was written.");
     match purpose {
         Purpose::Click if !path.starts_with("/v1/") => track::clicks::no_room(),
-        Purpose::Postback => track::postbacks::no_room(refusal, query),
+        _ => turn_away(refusal, purpose, query),
+    }
+}
+
+fn turn_away(refusal: Refusal, purpose: Purpose, query: &str) -> HttpResponse {
+    match purpose {
+        Purpose::Postback => track::postbacks::turned_away(refusal, query),
         _ => crate::error::Error::from(refusal).error_response(),
     }
 }
@@ -196,11 +202,7 @@ fn purpose(method: &Method, path: &str) -> Purpose {
         "/livez" | "/readyz" => Purpose::Health,
         "/openapi.json" | "/docs" => Purpose::Docs,
         "/v1/postback" => Purpose::Postback,
-        "/v1/conversions" | "/v1/conversions/batch" | "/v1/adjustments" | "/v1/adjustments/batch"
-            if method == Method::POST =>
-        {
-            Purpose::Postback
-        }
+        _ if method == Method::POST && track::POSTBACKS.contains(&path) => Purpose::Postback,
         "/v1/clicks" | "/v1/impressions" if method == Method::POST => Purpose::Click,
         _ if path.starts_with("/c/") || path.starts_with("/i/") => Purpose::Click,
         _ if path.starts_with("/docs/") => Purpose::Docs,

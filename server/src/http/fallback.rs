@@ -7,6 +7,7 @@ use actix_web::{
 };
 use serde_json::Value;
 
+use super::{State, track, transport::Transport};
 use crate::{
     domain::{code::Code, refusal::Refusal},
     error::Error,
@@ -46,8 +47,8 @@ fn fits(template: &str, path: &str) -> bool {
             .all(|(part, text)| part == &text || (part.starts_with('{') && !text.is_empty()))
 }
 
-/// Answers a request that no route takes.
-pub async fn no_route(request: HttpRequest, methods: Data<Methods>) -> HttpResponse {
+/// Answers a request that no route takes. Whoever may have sent a secret over plain HTTP is told that first.
+pub async fn no_route(request: HttpRequest, methods: Data<Methods>, state: Data<State>) -> HttpResponse {
     let allowed = methods.at(request.path());
     if allowed.is_empty() {
         return Error::from(Refusal::new(
@@ -56,12 +57,23 @@ pub async fn no_route(request: HttpRequest, methods: Data<Methods>) -> HttpRespo
         ))
         .error_response();
     }
+    let transport = Transport::of(&request, &state.trusted_proxies);
+    if let Some(refusal) = transport.require_private().err().filter(|_| request.path().starts_with("/v1/")) {
+        return refuse(&request, refusal);
+    }
     let detail = format!("{} is not taken here, {} is.", request.method(), allowed.join(", "));
-    let mut response = Error::from(Refusal::new(Code::MethodNotAllowed, detail)).error_response();
+    let mut response = refuse(&request, Refusal::new(Code::MethodNotAllowed, detail));
     if let Ok(value) = HeaderValue::from_str(&allowed.join(", ")) {
         response.headers_mut().insert(ALLOW, value);
     }
     response
+}
+
+fn refuse(request: &HttpRequest, refusal: Refusal) -> HttpResponse {
+    if track::POSTBACKS.contains(&request.path()) {
+        return track::postbacks::turned_away(refusal, request.query_string());
+    }
+    Error::from(refusal).error_response()
 }
 
 #[cfg(test)]

@@ -11,9 +11,7 @@ use actix_web::{
 };
 use utoipa_actix_web::AppExt;
 
-use super::{
-    State, connections, fallback, front, openapi, routes,
-};
+use super::{State, connections, fallback, front, openapi, routes};
 use crate::{
     config::limits::connections_per_worker,
     domain::{code::Code, refusal::Refusal},

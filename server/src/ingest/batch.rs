@@ -128,8 +128,11 @@ where
             put_aside(items, replies, &ways.aside).await;
             None
         }
-        // Of one item, or of nobody: the thorough way finds out.
-        Err(_) => Some((items.to_vec(), replies)),
+        // Because of one item, or of nobody: the thorough way finds out.
+        Err(error) => {
+            tracing::warn!(%error, "a batch could not be committed the quick way");
+            Some((items.to_vec(), replies))
+        }
     }
 }
 

@@ -63,8 +63,7 @@ impl Ingest {
         let writer = Writer { store, clock, aside: aside.clone(), metrics };
         let clicks = batch::start(writers, ways!(writer, quick_clicks, record_clicks, spool_clicks));
         // One writer: it would only wait for another one at the counts.
-        let capped_clicks =
-            batch::start(1, ways!(writer, record_capped_clicks, spool_capped_clicks));
+        let capped_clicks = batch::start(1, ways!(writer, record_capped_clicks, spool_capped_clicks));
         let sightings = batch::start(writers, ways!(writer, record_sightings, spool_sightings));
         let postbacks =
             batch::start(writers, ways!(writer, quick_postbacks, record_postbacks, spool_postbacks));
@@ -252,9 +251,8 @@ impl Writer {
 
     async fn quick_postbacks(&self, batch: Arc<Vec<Incoming>>) -> Result<Vec<Option<Answer>>> {
         let began = Instant::now();
-        let answers = db_commit!(&self.store, |queries, conn| {
-            queries::record_postbacks::commit_new(conn, &batch)
-        })?;
+        let answers =
+            db_commit!(&self.store, |queries, conn| queries::record_postbacks::commit_new(conn, &batch))?;
         let written = answers.iter().flatten().count();
         if written > 0 {
             self.metrics.postback_batches.count(written, began.elapsed());
@@ -264,9 +262,8 @@ impl Writer {
 
     async fn record_postbacks(&self, batch: Arc<Vec<Incoming>>) -> Result<Vec<Answer>> {
         let size = batch.len();
-        let commit = async {
-            db_write!(&self.store, |queries, conn| queries::record_postbacks::record(conn, &batch))
-        };
+        let commit =
+            async { db_write!(&self.store, |queries, conn| queries::record_postbacks::record(conn, &batch)) };
         self.metrics.postback_batches.measure(size, commit).await
     }
 

@@ -1,9 +1,10 @@
 //! Signing keys: rotation, ends, addresses, tests, tenants, and the audit log of all of it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use serde_json::{Value, json};
-use tallyback_server::{clock::Clock, config::Config};
+use tallyback_server::{
+    clock::{self, Clock},
+    config::Config,
+};
 use tallyback_tests::{Acme, Answer, Signer, TestApp, client, now, signer};
 
 fn sale(click_id: &str, order: impl std::fmt::Display) -> Value {
@@ -66,27 +67,47 @@ async fn a_rotated_key_works_for_its_grace_and_not_longer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_while_a_key_is_rotated_under_load() {
-    let app = TestApp::start().await;
+    let app = TestApp::at(0).await;
     let acme = app.acme().await;
     let click_id = acme.click().await;
-    let (has_rotated, next) = (AtomicBool::new(false), tokio::sync::OnceCell::new());
+    let now = app.clock.now().seconds();
+    let next = tokio::sync::OnceCell::new();
     let sender = async |number: usize| {
+        // Each sender changes over at a time of its own, or not at all.
+        let changes_over_at = usize::from(clock::random::<1>()[0] % 30);
+        let mut by_new = 0;
         for order in 0..25 {
-            // Each sender changes over at a time of its own.
-            let rotated = next.get().filter(|_| order > number).map(|key| with_key(&acme, key));
-            let sent = rotated.as_ref().unwrap_or(&acme).report(sale(&click_id, format!("{number}-{order}")));
-            sent.await.expect(201);
+            let rotated = next.get().filter(|_| order >= changes_over_at).map(|key| with_key(&acme, key));
+            by_new += usize::from(rotated.is_some());
+            let sender = rotated.as_ref().unwrap_or(&acme);
+            sender.report_at(now, sale(&click_id, format!("{number}-{order}"))).await.expect(201);
         }
+        by_new
     };
     let rotate = async {
         let rotated = acme.agency.post(&path(&acme.key, "/rotate"), json!({})).await.expect(201);
         next.set(rotated).unwrap();
-        has_rotated.store(true, Ordering::SeqCst);
     };
     let senders = futures_util::future::join_all((0..16).map(sender));
-    tokio::join!(senders, rotate);
-    assert!(has_rotated.load(Ordering::SeqCst));
-    assert_eq!(acme.agency.all("/v1/conversions").await.len(), 16 * 25);
+    let (by_new, ()) = tokio::join!(senders, rotate);
+    let by_new: usize = by_new.iter().sum();
+    assert!(0 < by_new && by_new < 16 * 25, "{by_new} came under the new key");
+    assert_eq!(acme.agency.all("/v1/conversions").await.len(), 16 * 25, "none was refused");
+
+    app.clock.advance(172_800);
+    let new = with_key(&acme, next.get().unwrap());
+    let later = app.clock.now().seconds();
+    for order in 0..25 {
+        let sale = sale(&click_id, format!("later-{order}"));
+        acme.report_at(later, sale.clone()).await.refused(401, "signature_invalid");
+        new.report_at(later, sale).await.expect(201);
+    }
+    assert_eq!(actions(&acme).await, ["signing_key.created", "signing_key.rotated"]);
+    let events = acme.agency.all("/v1/audit-events").await;
+    assert_eq!(
+        (&events[0]["subject"], &events[0]["details"]["replaced_by"]),
+        (&acme.key["id"], &new.key["id"])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,4 +244,52 @@ async fn keys_do_not_cross_advertisers() {
     let lines = acme.agency.all("/v1/postbacks").await;
     let codes: Vec<_> = lines.iter().rev().map(|line| line["code"].as_str().unwrap()).collect();
     assert_eq!(codes, ["click_not_found", "not_found", "signature_invalid"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_reaches_no_goal_and_no_order_of_others() {
+    let app = TestApp::start().await;
+    let acme = app.acme().await;
+    let sister = Acme::set_up(acme.agency.clone()).await;
+    let stranger = app.acme().await;
+    let names = [(&sister, "sisters_goal"), (&stranger, "strangers_goal")];
+    for (other, name) in names {
+        other
+            .goal(json!({"event_name": name, "count": "per_order", "modes": ["transaction", "partner"]}))
+            .await;
+        let theirs = json!({"goal": name, "click_id": other.click().await, "order_id": "A-1"});
+        other.report(theirs).await.expect(201);
+    }
+    let click_id = acme.click().await;
+    for (other, name) in names {
+        for click_id in [&click_id, &other.click().await] {
+            let foreign = json!({"goal": name, "click_id": click_id, "order_id": "A-1"});
+            let refused = acme.report(foreign).await.refused(422, "goal_mismatch");
+            assert!(!refused["nearest"].to_string().contains(name), "{refused:#}");
+        }
+        let by_publisher = json!({"goal": name, "publisher_id": other.publisher["id"], "order_id": "A-1"});
+        acme.report(by_publisher).await.refused(422, "goal_mismatch");
+        let key = json!({"id": other.key["id"], "secret": acme.key["secret"]});
+        let mixed = json!({"goal": name, "click_id": other.click().await, "order_id": "A-2"});
+        with_key(&acme, &key).report(mixed).await.refused(401, "signature_invalid");
+    }
+    assert_eq!(stranger.agency.all("/v1/conversions").await.len(), 1);
+    let conversions = acme.agency.all("/v1/conversions").await;
+    assert!(
+        conversions.len() == 1 && conversions[0]["advertiser_id"] == sister.advertiser["id"],
+        "{conversions:#?}"
+    );
+    let lines = acme.agency.all("/v1/postbacks").await;
+    let codes: Vec<_> = lines.iter().map(|line| line["code"].as_str().unwrap()).collect();
+    let count = |code: &str| codes.iter().filter(|seen| **seen == code).count();
+    assert_eq!(
+        (count("goal_mismatch"), count("signature_invalid"), count("accepted")),
+        (6, 1, 1),
+        "{codes:?}"
+    );
+    let lines = stranger.agency.all("/v1/postbacks").await;
+    let codes: Vec<_> = lines.iter().rev().map(|line| line["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["accepted", "signature_invalid"], "and the stranger sees who tried its key");
+    // The same order of another advertiser is another order.
+    acme.report(sale(&click_id, "A-1")).await.expect(201);
 }

@@ -106,22 +106,39 @@ bulk_tables!(insert_new);
 
 /// Two inserts as one statement, which is a transaction of its own.
 #[derive(QueryId)]
-struct Both<A, B>(A, B);
+struct Two<A, B>(A, B);
 
-impl<A: QueryFragment<Pg>, B: QueryFragment<Pg>> QueryFragment<Pg> for Both<A, B> {
+impl<A: QueryFragment<Pg>, B: QueryFragment<Pg>> QueryFragment<Pg> for Two<A, B> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("WITH before AS (");
+        out.push_sql("WITH first AS (");
         self.0.walk_ast(out.reborrow())?;
         out.push_sql(") ");
         self.1.walk_ast(out)
     }
 }
 
-impl<A, B, C> RunQueryDsl<C> for Both<A, B> {}
+impl<A, B, C> RunQueryDsl<C> for Two<A, B> {}
+
+/// Three inserts as one statement.
+#[derive(QueryId)]
+struct Three<A, B, C>(A, B, C);
+
+impl<A: QueryFragment<Pg>, B: QueryFragment<Pg>, C: QueryFragment<Pg>> QueryFragment<Pg> for Three<A, B, C> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("WITH first AS (");
+        self.0.walk_ast(out.reborrow())?;
+        out.push_sql("), second AS (");
+        self.1.walk_ast(out.reborrow())?;
+        out.push_sql(") ");
+        self.2.walk_ast(out)
+    }
+}
+
+impl<A, B, C, D> RunQueryDsl<D> for Three<A, B, C> {}
 
 /// Commits clicks, none of which is there yet, with what they add to the totals: in one round trip.
 pub fn commit_clicks(conn: &mut Conn, clicks: &[Click], deltas: &[TotalDelta]) -> QueryResult<()> {
-    Both(Click::columns(clicks), TotalDelta::columns(deltas)).execute(conn).map(drop)
+    Two(Click::columns(clicks), TotalDelta::columns(deltas)).execute(conn).map(drop)
 }
 
 /// Commits conversions, none of which is counted yet, with their lines of the log and what they add to the totals: in
@@ -132,6 +149,6 @@ pub fn commit_postbacks(
     lines: &[Postback],
     deltas: &[TotalDelta],
 ) -> QueryResult<()> {
-    let rows = Both(Conversion::columns(conversions), Postback::columns(lines));
-    Both(rows, TotalDelta::columns(deltas)).execute(conn).map(drop)
+    let (conversions, lines) = (Conversion::columns(conversions), Postback::columns(lines));
+    Three(conversions, lines, TotalDelta::columns(deltas)).execute(conn).map(drop)
 }

@@ -3,20 +3,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Conn, adjustments, conversions, goals, totals};
+use super::{Conn, adjustments, advertisers, conversions, totals};
 use crate::{
     db::{
         received::{Asked, Hand, Made, Occasion, Target},
-        rows::{
-            records::{Adjustment, Conversion},
-            setup::Goal,
-        },
+        rows::records::{Adjustment, Conversion},
         scope::PartnerScope,
     },
     domain::{
         adjustment::{self, Standing},
         ids::{AdjustmentId, AdvertiserId, ConversionId, GoalId, Reference},
-        money::Micros,
         postback::Intent,
         refusal::Refusal,
         time::Timestamp,
@@ -48,7 +44,6 @@ struct Book {
     by_order: HashMap<(AdvertiserId, GoalId, String), ConversionId>,
     positions: HashMap<ConversionId, i64>,
     named: HashMap<(AdvertiserId, String), Adjustment>,
-    goals: HashMap<GoalId, Goal>,
     changes: Changes,
 }
 
@@ -71,8 +66,7 @@ impl Book {
         let named = named.into_iter().filter_map(|row| Some((name_of(&row)?, row))).collect();
         let positions = adjustments::positions(conn, scope, &ids)?;
         let conversions = rows.into_iter().map(|row| (row.id, row)).collect();
-        let (goals, changes) = (HashMap::new(), Changes::default());
-        Ok(Self { conversions, by_order, positions, named, goals, changes })
+        Ok(Self { conversions, by_order, positions, named, changes: Changes::default() })
     }
 
     fn find(&self, target: &Target, hand: &Hand) -> Option<&Conversion> {
@@ -120,9 +114,9 @@ impl Book {
         self.named.get(&(conversion.advertiser_id, asked.adjustment_id.clone()?))
     }
 
-    /// What becomes of a conversion. The rules of its goal are looked up when the first amount needs them.
+    /// What becomes of a conversion. One without money is in its advertiser's currency, where that has one.
     fn judge(
-        &mut self,
+        &self,
         conn: &mut Conn,
         scope: &PartnerScope,
         conversion: &Conversion,
@@ -131,27 +125,12 @@ impl Book {
         if asked.only_from.is_some_and(|status| status != conversion.status) {
             return Ok(Err(adjustment::not_allowed(conversion.status, asked.change.kind)));
         }
-        let worth = match asked.change.amount {
-            Some((amount, _)) => self.worth(conn, scope, conversion, amount)?,
-            None => (conversion.payout_micros, conversion.revenue_micros),
-        };
-        Ok(adjustment::adjust(conversion.standing(), conversion.hold_end, &asked.change, |_| worth))
-    }
-
-    /// What an amount brings the publisher and the partner.
-    fn worth(
-        &mut self,
-        conn: &mut Conn,
-        scope: &PartnerScope,
-        conversion: &Conversion,
-        amount: Micros,
-    ) -> Result<(Micros, Micros)> {
-        if !self.goals.contains_key(&conversion.goal_id) {
-            let goal = goals::get(conn, scope, &Reference::Id(conversion.goal_id))?;
-            self.goals.insert(goal.id, goal);
+        let mut terms = conversion.terms();
+        if terms.currency.is_none() && asked.change.amount.is_some() {
+            let owner = Reference::Id(conversion.advertiser_id);
+            terms.currency = advertisers::get(conn, scope, &owner)?.currency;
         }
-        let rules = self.goals[&conversion.goal_id].rules();
-        Ok((rules.payout.of(Some(amount)), rules.revenue.of(Some(amount))))
+        Ok(adjustment::adjust(conversion.standing(), terms, conversion.hold_end, &asked.change))
     }
 
     fn line(

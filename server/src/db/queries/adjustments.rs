@@ -12,7 +12,11 @@ use crate::{
         schema::adjustments,
         scope::PartnerScope,
     },
-    domain::ids::{AdvertiserId, ConversionId},
+    domain::{
+        conversion::AdjustmentKind,
+        ids::{AdvertiserId, ConversionId},
+        money::Micros,
+    },
 };
 
 /// A page of a conversion's history, newest first. The cursor holds a position.
@@ -44,6 +48,22 @@ pub fn positions(
         .select((adjustments::conversion_id, max(adjustments::position)))
         .load(conn)?;
     Ok(last.into_iter().map(|(id, position)| (id, position.unwrap_or(0))).collect())
+}
+
+/// The amounts that conversions had before they were restated for the first time.
+pub fn amounts_at_first(
+    conn: &mut Conn,
+    scope: &PartnerScope,
+    ids: &[ConversionId],
+) -> QueryResult<HashMap<ConversionId, Option<Micros>>> {
+    let mut restated: Vec<(ConversionId, Option<Micros>)> = adjustments::table
+        .filter(adjustments::partner_id.eq(scope.id()).and(adjustments::conversion_id.eq_any(ids)))
+        .filter(adjustments::kind.eq(AdjustmentKind::Restatement))
+        .order(adjustments::position)
+        .select((adjustments::conversion_id, adjustments::amount_before_micros))
+        .load(conn)?;
+    restated.reverse();
+    Ok(restated.into_iter().collect())
 }
 
 /// The adjustments that advertisers have given these names.

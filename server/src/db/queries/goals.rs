@@ -34,6 +34,7 @@ pub fn rules(
     let rules = AdvertiserRules { goals, ..AdvertiserRules::default() };
     Ok(match row {
         Some(row) => AdvertiserRules {
+            signing: row.signing,
             currency: row.currency,
             publishers: row.publisher_ids.map(|Json(listed)| listed),
             blocked_publishers: row.blocked_publisher_ids.0,

@@ -4,7 +4,7 @@ use super::{Conn, adjust, bulk, record_postbacks::without_nul};
 use crate::{
     db::{
         received::{Asked, Hand, Made, Occasion, ReceivedAdjustment},
-        rows::records::Postback,
+        rows::{document::Document, records::Postback},
         scope::PartnerScope,
         sql_types::Json,
     },
@@ -86,7 +86,7 @@ fn line(
         code: answer.code.as_str().to_owned(),
         http_status: i32::from(answer.code.status()),
         request: Json(without_nul(received.request.clone())),
-        answer: Json(without_nul(answer.body())),
+        answer: Document::written(answer),
         batch_index: received.batch_index,
         test: received.is_test,
         not_enforced: None,

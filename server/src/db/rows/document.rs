@@ -30,6 +30,11 @@ impl Document {
         Self(String::from_utf8(text).expect("JSON is UTF-8"))
     }
 
+    /// What is written as an object; nothing of it if it is not.
+    pub fn written(object: &impl Serialize) -> Self {
+        Self(serde_json::to_string(object).unwrap_or_else(|_| "{}".to_owned()))
+    }
+
     /// Its members.
     pub fn members(&self) -> Map<String, Value> {
         serde_json::from_str(&self.0).unwrap_or_default()

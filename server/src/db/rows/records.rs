@@ -129,7 +129,7 @@ pub struct Postback {
     pub code: String,
     pub http_status: i32,
     pub request: Json<Map<String, Value>>,
-    pub answer: Json<Map<String, Value>>,
+    pub answer: Document,
     pub batch_index: Option<i32>,
     pub test: bool,
     pub not_enforced: Option<String>,

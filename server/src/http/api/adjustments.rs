@@ -132,7 +132,7 @@ pub struct AdjustConversion {
     note: Option<String>,
     /// The new amount, of a `restatement`: a decimal string with a dot, at most 4 decimals, not negative.
     amount: Option<String>,
-    /// Its currency, ISO 4217: the conversion's own.
+    /// Its currency, ISO 4217: the conversion's own, or the one that it was reported in.
     #[schema(value_type = Option<Currency>)]
     currency: Option<String>,
     /// A name of your own, at most 128 bytes, unique per advertiser: under it the adjustment is made once.
@@ -157,7 +157,7 @@ pub struct AdjustedView {
 #[utoipa::path(tag = "Conversions", request_body = AdjustConversion,
     params(("id" = String, Path, description = "The conversion's id.")),
     responses((status = 200, description = "The conversion, and the line of its history.", body = AdjustedView)),
-    extensions(("x-codes" = json!(["malformed", "validation_failed", "not_found", "transition_not_allowed", "adjustment_conflict", "currency_invalid", "amount_required", "currency_required", "unsupported_media_type", "payload_too_large"]))))]
+    extensions(("x-codes" = json!(["malformed", "validation_failed", "not_found", "transition_not_allowed", "adjustment_conflict", "amount_invalid", "currency_invalid", "amount_required", "currency_required", "unsupported_media_type", "payload_too_large"]))))]
 #[post("/conversions/{id}/adjustments")]
 pub async fn adjust_conversion(
     caller: Recorder,

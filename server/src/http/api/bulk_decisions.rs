@@ -108,20 +108,31 @@ pub async fn decide_in_bulk(
     let counted = filter.clone();
     let matched =
         db_read!(&state.store, |queries, conn| queries::conversions::count(conn, &scope, &counted))?;
+    let changed = if dry_run { 0 } else { work_through(&state, &caller, filter, change).await? };
+    Ok(web::Json(BulkOutcome { matched, changed, dry_run }))
+}
+
+/// Decides about all that a filter takes in, and says how many were changed.
+async fn work_through(
+    state: &State,
+    caller: &Recorder,
+    filter: ConversionFilter,
+    change: Change,
+) -> Result<i64> {
+    let scope = caller.partner;
     let (mut changed, mut after) = (0, None);
-    while !dry_run {
+    loop {
         let filter = filter.clone();
         let status = filter.status;
         let ids = db_read!(&state.store, |queries, conn| {
             queries::conversions::selected(conn, &scope, &filter, after, AT_ONCE)
         })?;
-        let Some(last) = ids.last() else { break };
+        let Some(last) = ids.last() else { return Ok(changed) };
         after = Some(*last);
         let asked = ids.into_iter().map(|id| asked(id, status, &change)).collect();
-        let made = make(&state, scope, asked, Hand::partner(caller.key)).await?;
+        let made = make(state, scope, asked, Hand::partner(caller.key)).await?;
         changed += made.iter().filter(|made| made.is_ok()).count() as i64;
     }
-    Ok(web::Json(BulkOutcome { matched, changed, dry_run }))
 }
 
 fn asked(id: ConversionId, status: ConversionStatus, change: &Change) -> Asked {

@@ -105,7 +105,7 @@ impl PostbackView {
             code: row.code,
             http_status: row.http_status,
             request: row.request.0,
-            answer: row.answer.0,
+            answer: row.answer.members(),
         }
     }
 }

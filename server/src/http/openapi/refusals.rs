@@ -104,6 +104,8 @@ fn by_goal_and_click(code: Code) -> Refusal {
         }
         Code::ClickIdMalformed => {
             Refusal::new(code, "The click id is malformed: received 15 of 35 characters.")
+                .fact("received_characters", 15)
+                .fact("expected_characters", 35)
         }
         Code::AdvertiserMismatch => {
             Refusal::of(code).fact("click_advertiser_id", example_id::<AdvertiserId>())

@@ -6,12 +6,11 @@ use actix_web::{
     post,
     web::{Data, Payload},
 };
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
     adjustments::{AdjustmentRequest, Sender, record},
-    batch::{envelope, layout, parameters, read},
+    batch::{Verdicts, layout, parameters, read},
     conversion_report::{BatchVerdicts, MessageQuery, SignatureHeaders},
     credentials::{self, Claim},
     intake,
@@ -59,9 +58,7 @@ pub async fn report_adjustments(request: HttpRequest, payload: Payload, state: D
     let response = match outcome.unwrap_or_else(|error| Outcome::Refused(failed(error))) {
         Outcome::Judged(answers) => {
             answers.iter().for_each(|answer| state.metrics.count_postback(answer.code));
-            HttpResponse::Ok()
-                .insert_header((header::CACHE_CONTROL, "no-store"))
-                .json(Value::Object(envelope(&answers)))
+            HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(Verdicts::of(&answers))
         }
         Outcome::Refused(answer) => {
             state.metrics.count_postback(answer.code);
@@ -84,10 +81,13 @@ async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Resu
         Ok(_) => batch::items(layout, &content),
         Err(refusal) => Err(refusal.clone()),
     };
+    if sender.powers.is_ok() {
+        // What is no batch counts as one.
+        let count = items.as_ref().map_or(1, Vec::len);
+        state.rate_limits.take_reports(request, sender.key.scope.id(), count, sender.received_at)?;
+    }
     match items {
         Ok(items) => {
-            let scope = sender.key.scope;
-            state.rate_limits.take_reports(request, scope.id(), items.len(), sender.received_at)?;
             let _turn = state.batches.take_turn().await?;
             Ok(Outcome::Judged(judge(state, &sender, &items).await))
         }

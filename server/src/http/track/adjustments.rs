@@ -64,7 +64,7 @@ pub struct AdjustmentRequest {
     /// What the sale is worth now, all of it: a decimal string with a dot, at most 4 decimals, not negative. Only, and
     /// always, with a `restatement`.
     amount: Option<String>,
-    /// Its currency, ISO 4217: the conversion's own.
+    /// Its currency, ISO 4217: the conversion's own, or the one that it was reported in.
     #[schema(value_type = Option<Currency>)]
     currency: Option<String>,
     /// Why; `order_update` by default.

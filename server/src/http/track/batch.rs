@@ -8,7 +8,7 @@ use actix_web::{
     post,
     web::{Bytes, Data, Payload},
 };
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
@@ -93,9 +93,7 @@ pub async fn report_conversions(request: HttpRequest, payload: Payload, state: D
     let response = match receive(&request, payload, &state).await {
         Ok(Outcome::Judged(answers)) => {
             answers.iter().for_each(|answer| state.metrics.count_postback(answer.code));
-            HttpResponse::Ok()
-                .insert_header((header::CACHE_CONTROL, "no-store"))
-                .json(Value::Object(envelope(&answers)))
+            HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(Verdicts::of(&answers))
         }
         Ok(Outcome::Refused(answer)) => refused(&state, &answer),
         Err(error) => refused(&state, &failed(error)),
@@ -117,14 +115,31 @@ async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Resu
     let sender = Sender::find(state, &claim, transport.client).await?;
     let powers = sender.powers_over(state, None).await?;
     let asked = intake::asked_intent(request);
-    match powers.and_then(|powers| Ok((powers, batch::items(layout, &content)?))) {
+    let items = match &powers {
+        Ok(_) => items(request, state, &sender, layout, &content)?,
+        Err(refusal) => Err(refusal.clone()),
+    };
+    match powers.and_then(|powers| Ok((powers, items?))) {
         Ok((powers, items)) => {
-            state.rate_limits.take_reports(request, sender.key.scope.id(), items.len(), sender.now)?;
             let _in_queue = state.batches.take_turn().await?;
             Ok(Outcome::Judged(judge(state, &sender, &powers, &asked, &items).await))
         }
         Err(refusal) => refuse(state, &sender, refusal, &content).await.map(Outcome::Refused),
     }
+}
+
+/// The items, if there may be so many of them now. What is no batch counts as one.
+fn items<'a>(
+    request: &HttpRequest,
+    state: &State,
+    sender: &Sender,
+    layout: Layout,
+    content: &'a [u8],
+) -> Result<Result<Vec<&'a [u8]>, Refusal>, Refusal> {
+    let items = batch::items(layout, content);
+    let count = items.as_ref().map_or(1, Vec::len);
+    state.rate_limits.take_reports(request, sender.key.scope.id(), count, sender.now)?;
+    Ok(items)
 }
 
 /// How the items of a batch are written, as its content type says.
@@ -203,23 +218,40 @@ async fn refuse(state: &State, sender: &Sender, refusal: Refusal, content: &[u8]
     intake::record(state, received).await
 }
 
-/// The verdicts on a batch, and how many came to what.
-pub fn envelope(answers: &[Answer]) -> Map<String, Value> {
-    let mut by_code: BTreeMap<&str, usize> = BTreeMap::new();
-    for answer in answers {
-        *by_code.entry(answer.code.as_str()).or_default() += 1;
+/// What is answered to a batch.
+#[derive(Serialize)]
+pub struct Verdicts<'a> {
+    message: &'static str,
+    counts: Counts<'a>,
+    results: Vec<Verdict<'a>>,
+}
+
+#[derive(Serialize)]
+struct Counts<'a> {
+    accepted: usize,
+    rejected: usize,
+    by_code: BTreeMap<&'a str, usize>,
+}
+
+#[derive(Serialize)]
+struct Verdict<'a> {
+    index: usize,
+    #[serde(flatten)]
+    answer: &'a Answer,
+}
+
+impl<'a> Verdicts<'a> {
+    /// The verdicts, and how many came to what.
+    pub fn of(answers: &'a [Answer]) -> Self {
+        let mut by_code: BTreeMap<&str, usize> = BTreeMap::new();
+        for answer in answers {
+            *by_code.entry(answer.code.as_str()).or_default() += 1;
+        }
+        let accepted = answers.iter().filter(|answer| answer.code.is_success()).count();
+        Self {
+            message: "The batch itself is not recorded: each item has its own verdict.",
+            counts: Counts { accepted, rejected: answers.len() - accepted, by_code },
+            results: answers.iter().enumerate().map(|(index, answer)| Verdict { index, answer }).collect(),
+        }
     }
-    let accepted = answers.iter().filter(|answer| answer.code.is_success()).count();
-    let rejected = answers.len() - accepted;
-    let results = answers.iter().enumerate().map(|(index, answer)| {
-        let mut body = answer.body();
-        body.insert("index".to_owned(), json!(index));
-        Value::Object(body)
-    });
-    let results: Vec<Value> = results.collect();
-    Map::from_iter([
-        ("message".to_owned(), json!("The batch itself is not recorded: each item has its own verdict.")),
-        ("counts".to_owned(), json!({"accepted": accepted, "rejected": rejected, "by_code": by_code})),
-        ("results".to_owned(), Value::Array(results)),
-    ])
 }

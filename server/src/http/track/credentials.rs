@@ -134,9 +134,8 @@ impl<'a> Claim<'a> {
 
     /// Whether it is what the owner of a key sends: signature first, so that a stranger learns nothing else.
     fn prove(&self, known: &KnownKey, now: Timestamp) -> Result<Proof, Unproven> {
-        let wrong = || Refusal::of(Code::SignatureInvalid);
         if !known.row.is_live(now) {
-            return Err(Unproven { refusal: wrong(), may_be_observed: false });
+            return Err(Unproven { refusal: self.disproved(), may_be_observed: false });
         }
         let signed = match (self, &known.row.token_hash) {
             (Self::Token(token), Some(hash)) if token.matches(hash) => {
@@ -144,16 +143,24 @@ impl<'a> Claim<'a> {
                 return Ok(if is_bound { Proof::Token } else { Proof::WeakToken });
             }
             (Self::Token(_), _) | (_, Some(_)) => {
-                return Err(Unproven { refusal: wrong(), may_be_observed: false });
+                return Err(Unproven { refusal: self.disproved(), may_be_observed: false });
             }
             (Self::Unsigned { refusal, .. }, None) => Err(refusal.clone()),
             (Self::Query { .. } | Self::Message { .. }, None) => {
                 let is_signed = known.secret.as_ref().is_some_and(|secret| self.is_signed_with(secret));
-                if is_signed { self.check_time(now) } else { Err(wrong()) }
+                if is_signed { self.check_time(now) } else { Err(self.disproved()) }
             }
         };
         let may_be_observed = known.secret.is_some();
         signed.map(|()| Proof::Signature).map_err(|refusal| Unproven { refusal, may_be_observed })
+    }
+
+    /// What a claim comes to that no live key proves: the same whether the key is unknown, revoked, or another one.
+    fn disproved(&self) -> Refusal {
+        match self {
+            Self::Unsigned { refusal, .. } => refusal.clone(),
+            _ => Refusal::of(Code::SignatureInvalid),
+        }
     }
 
     fn is_signed_with(&self, secret: &SigningSecret) -> bool {
@@ -203,7 +210,7 @@ impl Sender {
             Some(id) => state.cache.signing_key(id).await?,
             None => None,
         };
-        let key = key.ok_or_else(|| Refusal::of(Code::SignatureInvalid))?;
+        let key = key.ok_or_else(|| claim.disproved())?;
         let now = state.clock.now();
         let proof = claim.prove(&key, now);
         Ok(Self { message_id: claim.message_id().map(str::to_owned), now, client, proof, key })

@@ -19,3 +19,7 @@ mod preview;
 pub mod rate_limits;
 mod user_agents;
 pub mod visit;
+
+/// Where postbacks are sent: whatever is wrong with one, it has the body of an answer to a postback.
+pub const POSTBACKS: [&str; 5] =
+    ["/v1/postback", "/v1/conversions", "/v1/conversions/batch", "/v1/adjustments", "/v1/adjustments/batch"];

@@ -8,7 +8,6 @@ use actix_web::{
     post,
     web::{Bytes, Data, Payload},
 };
-use serde_json::Value;
 
 use super::{
     conversion_report::{ConversionQuery, ConversionReport, MessageQuery, SignatureHeaders},
@@ -20,7 +19,7 @@ use crate::{
     domain::{
         answer::Answer,
         code::Code,
-        parameters::Parameters,
+        parameters,
         postback::{Form, Intent},
         refusal::Refusal,
     },
@@ -46,14 +45,13 @@ fn respond_to_query(answer: &Answer, query: &str) -> HttpResponse {
     if wants_text(query) { as_text(answer) } else { respond(answer) }
 }
 
-/// Whether a query or a form asks for a line of text instead of JSON.
+/// Whether a query or a form asks for a line of text instead of JSON. It may be one that cannot be read otherwise.
 fn wants_text(urlencoded: &str) -> bool {
-    urlencoded.contains("format=text")
-        && Parameters::from_urlencoded(urlencoded).is_ok_and(|all| all.text("format") == Some("text"))
+    parameters::raw_value(urlencoded, "format") == Some("text")
 }
 
 /// What a postback gets that does not come in.
-pub fn no_room(refusal: Refusal, query: &str) -> HttpResponse {
+pub fn turned_away(refusal: Refusal, query: &str) -> HttpResponse {
     respond_to_query(&Answer::refused(refusal), query)
 }
 
@@ -159,7 +157,7 @@ pub fn respond(answer: &Answer) -> HttpResponse {
     }
     HttpResponse::build(problem::status(answer.code))
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(Value::Object(answer.body()))
+        .json(answer)
 }
 
 fn as_text(answer: &Answer) -> HttpResponse {

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use diesel::prelude::*;
 
-use super::{super::Conn, key_of};
+use super::{
+    super::{Conn, adjustments},
+    key_of,
+};
 use crate::{
     db::{
         received::Incoming,
@@ -91,10 +94,12 @@ impl Ledger {
             return Ok(ledger);
         }
         for (place, keys) in wanted.keys {
-            load_by_key(conn, place, keys)?.iter().for_each(|row| ledger.remember(row));
+            let rows = load_by_key(conn, place, keys)?;
+            as_reported(conn, place, rows)?.iter().for_each(|row| ledger.remember(row));
         }
         for (place, orders) in wanted.orders.into_iter().filter(|(_, orders)| !orders.is_empty()) {
-            load_by_order(conn, place, orders)?.iter().for_each(|row| ledger.remember(row));
+            let rows = load_by_order(conn, place, orders)?;
+            as_reported(conn, place, rows)?.iter().for_each(|row| ledger.remember(row));
         }
         Ok(ledger)
     }
@@ -165,6 +170,21 @@ fn load_clicks(conn: &mut Conn, scope: &PartnerScope, ids: Vec<ClickId>) -> Quer
         .filter(partner_id.eq(scope.id()).and(id.eq_any(ids)))
         .select((id, class, advertiser_id, campaign_id, creative_id, link_id, publisher_id, country))
         .load(conn)
+}
+
+/// Conversions with the amounts that they were reported with: a report that comes again repeats those, whatever was restated
+/// since.
+fn as_reported(conn: &mut Conn, place: Place, rows: Vec<Conversion>) -> QueryResult<Vec<Conversion>> {
+    if rows.is_empty() {
+        return Ok(rows);
+    }
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    let first = adjustments::amounts_at_first(conn, &PartnerScope::established(place.0), &ids)?;
+    let reported = |row: Conversion| match first.get(&row.id) {
+        Some(amount) => Conversion { amount_micros: *amount, ..row },
+        None => row,
+    };
+    Ok(rows.into_iter().map(reported).collect())
 }
 
 fn load_by_key(conn: &mut Conn, place: Place, keys: Vec<String>) -> QueryResult<Vec<Conversion>> {

@@ -6,7 +6,10 @@ use super::goal_of;
 use crate::{
     db::{
         received::{Incoming, Received},
-        rows::records::{Conversion, Postback},
+        rows::{
+            document::Document,
+            records::{Conversion, Postback},
+        },
         sql_types::Json,
     },
     domain::{
@@ -78,7 +81,7 @@ pub fn postback(incoming: &Incoming, answer: &Answer) -> Postback {
         code: answer.code.as_str().to_owned(),
         http_status: i32::from(answer.code.status()),
         request: Json(without_nul(received.request.clone())),
-        answer: Json(without_nul(answer.body())),
+        answer: Document::written(answer),
         batch_index: received.batch_index,
         test: received.is_test,
         not_enforced: match received.powers.proof {
