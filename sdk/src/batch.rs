@@ -1,46 +1,51 @@
-//! Many reports in few messages: how they are cut, and what each one's verdict was.
+//! Many reports or adjustments in few messages: how they are cut, and what each one's verdict was.
 //! Must not touch the network.
 
 use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::conversion::{self, Intent};
-use crate::{Conversion, Error, Recorded, retry};
+use crate::{Adjustment, Conversion, Error, retry};
 
 /// Items that the server takes in one message.
 const MOST_ITEMS: usize = 1_000;
 /// Bytes that it takes.
 const MOST_BYTES: usize = 1024 * 1024;
 
-/// Holds one message: a JSON array, and the places of its items among all reports.
+/// Holds one message: a JSON array, and the places of its items among all of them.
 pub(crate) struct Batch {
     pub(crate) body: Vec<u8>,
     places: Vec<usize>,
 }
 
-/// Holds the result of each report, as far as there is one.
-pub(crate) struct Results(Vec<Option<Result<Recorded, Error>>>);
+/// Holds the result of each item, as far as there is one.
+pub(crate) struct Results<T>(Vec<Option<Result<T, Error>>>);
 
-impl Results {
-    /// Puts every verdict of an answer in its place.
-    pub(crate) fn note(&mut self, batch: &Batch, answer: &Answer) -> Result<(), Error> {
+impl<T> Results<T> {
+    /// Puts every verdict of an answer in its place, read like the answer to a single item.
+    pub(crate) fn note(
+        &mut self,
+        batch: &Batch,
+        answer: &Answer,
+        read: fn(&Answer) -> Result<T, Error>,
+    ) -> Result<(), Error> {
         for (place, verdict) in batch.places.iter().zip(verdicts(batch, answer)?) {
-            self.0[*place] = Some(read(&verdict));
+            self.0[*place] = Some(read_verdict(&verdict, read));
         }
         Ok(())
     }
 
-    /// Returns the results, in the order of the reports.
-    pub(crate) fn finish(self) -> Vec<Result<Recorded, Error>> {
-        self.0.into_iter().map(|result| result.expect("each report is in a batch or has a mistake")).collect()
+    /// Returns the results, in the order of the items.
+    pub(crate) fn finish(self) -> Vec<Result<T, Error>> {
+        self.0.into_iter().map(|result| result.expect("each item is in a batch or has a mistake")).collect()
     }
 }
 
-/// Writes reports into as few messages as they fit in. What cannot be written has its result already.
-pub(crate) fn cut(conversions: &[Conversion]) -> (Vec<Batch>, Results) {
-    let (mut batches, mut results) = (Vec::<Batch>::new(), Vec::with_capacity(conversions.len()));
-    for (place, conversion) in conversions.iter().enumerate() {
-        let item = match written(conversion) {
+/// Writes items into as few messages as they fit in. What cannot be written has its result already.
+pub(crate) fn cut<I, T>(items: &[I], written: fn(&I) -> Result<Vec<u8>, Error>) -> (Vec<Batch>, Results<T>) {
+    let (mut batches, mut results) = (Vec::<Batch>::new(), Vec::with_capacity(items.len()));
+    for (place, item) in items.iter().enumerate() {
+        let item = match written(item) {
             Ok(item) => item,
             Err(error) => {
                 results.push(Some(Err(error)));
@@ -64,12 +69,18 @@ pub(crate) fn cut(conversions: &[Conversion]) -> (Vec<Batch>, Results) {
     (batches, Results(results))
 }
 
-fn written(conversion: &Conversion) -> Result<Vec<u8>, Error> {
+/// Writes a report as an item.
+pub(crate) fn report(conversion: &Conversion) -> Result<Vec<u8>, Error> {
     if let Some(problem) = conversion.mistake() {
         return Err(Error::NotSent { problem });
     }
     conversion::body(conversion, Intent::Record)
         .map_err(|error| Error::NotSent { problem: error.to_string() })
+}
+
+/// Writes an adjustment as an item.
+pub(crate) fn adjustment(adjustment: &Adjustment) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(adjustment).map_err(|error| Error::NotSent { problem: error.to_string() })
 }
 
 /// Takes the verdicts out of an answer: one for each item, or else it is none of ours.
@@ -84,8 +95,8 @@ fn verdicts(batch: &Batch, answer: &Answer) -> Result<Vec<Value>, Error> {
     }
 }
 
-/// Reads a verdict like the answer to a single report.
-fn read(verdict: &Value) -> Result<Recorded, Error> {
+/// Reads a verdict like the answer to a single item.
+fn read_verdict<T>(verdict: &Value, read: fn(&Answer) -> Result<T, Error>) -> Result<T, Error> {
     let refused = verdict.get("status").and_then(Value::as_u64).and_then(|status| status.try_into().ok());
     let answer = Answer {
         status: refused.unwrap_or(200),
@@ -93,12 +104,17 @@ fn read(verdict: &Value) -> Result<Recorded, Error> {
         retry_after: None,
         body: verdict.to_string().into_bytes(),
     };
-    if retry::is_passing(answer.status) { Err(answer.into_unavailable(1)) } else { answer.read() }
+    if retry::is_passing(answer.status) { Err(answer.into_unavailable(1)) } else { read(&answer) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Recorded;
+
+    fn cut(sales: &[Conversion]) -> (Vec<Batch>, Results<Recorded>) {
+        super::cut(sales, report)
+    }
 
     fn sale(order: &str) -> Conversion {
         Conversion::new("purchase").click_id("1abc").order_id(order)
@@ -134,12 +150,12 @@ mod tests {
             retry_after: None,
             body: body.to_string().into_bytes(),
         };
-        results.note(&batches[0], &answer(&body)).unwrap();
+        results.note(&batches[0], &answer(&body), Answer::read).unwrap();
         let results = results.finish();
         assert_eq!(results[0].as_ref().unwrap().conversion_id.as_deref(), Some("cnv_1"));
         assert!(matches!(&results[1], Err(Error::Refused(refusal)) if refusal.status == 422));
         assert!(matches!(&results[2], Err(Error::Unavailable { status: 503, .. })));
         let (batches, mut results) = cut(&[sale("1")]);
-        assert!(results.note(&batches[0], &answer(&body)).is_err(), "too many verdicts");
+        assert!(results.note(&batches[0], &answer(&body), Answer::read).is_err(), "too many verdicts");
     }
 }

@@ -91,10 +91,11 @@ impl Client {
         &self,
         conversions: &[Conversion],
     ) -> Result<Vec<Result<Recorded, Error>>, Error> {
-        let (batches, mut results) = batch::cut(conversions);
+        let (batches, mut results) = batch::cut(conversions, batch::report);
         for batch in &batches {
             let id = MessageId::new(chance::message_id_bytes());
-            results.note(batch, &self.deliver(&["conversions", "batch"], &id, &batch.body).await?)?;
+            let answer = self.deliver(&["conversions", "batch"], &id, &batch.body).await?;
+            results.note(batch, &answer, Answer::read)?;
         }
         Ok(results.finish())
     }
@@ -106,10 +107,27 @@ impl Client {
     /// [`record`](Self::record). An adjustment is made once under its id: the same again, at any time, comes back as
     /// [`AdjustmentOutcome::Duplicate`](crate::AdjustmentOutcome::Duplicate) with what the first one came to.
     pub async fn adjust(&self, adjustment: &Adjustment) -> Result<Adjusted, Error> {
-        let body =
-            serde_json::to_vec(adjustment).map_err(|error| Error::NotSent { problem: error.to_string() })?;
+        let body = batch::adjustment(adjustment)?;
         let id = MessageId::new(chance::message_id_bytes());
         self.deliver(&["adjustments"], &id, &body).await?.adjusted()
+    }
+
+    /// Makes many adjustments, in messages of up to 1,000 and 1 MiB. Returns a result for each, in their order: one
+    /// that is refused keeps no other from being made.
+    ///
+    /// A message that gets no answer is tried again like [`record`](Self::record). If that does not help either, the
+    /// error is returned for all: what was made by then stays so, and to send all of them again is safe.
+    pub async fn adjust_batch(
+        &self,
+        adjustments: &[Adjustment],
+    ) -> Result<Vec<Result<Adjusted, Error>>, Error> {
+        let (batches, mut results) = batch::cut(adjustments, batch::adjustment);
+        for batch in &batches {
+            let id = MessageId::new(chance::message_id_bytes());
+            let answer = self.deliver(&["adjustments", "batch"], &id, &batch.body).await?;
+            results.note(batch, &answer, Answer::adjusted)?;
+        }
+        Ok(results.finish())
     }
 
     /// Posts the message until an answer is final or the retries are used up.

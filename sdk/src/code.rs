@@ -32,6 +32,8 @@ words! {
         AdjustmentConflict = "adjustment_conflict",
         /// Says the same key was counted with another amount, currency or goal (409).
         DuplicateConflict = "duplicate_conflict",
+        /// Says the postback cannot be run again (409).
+        NotRerunnable = "not_rerunnable",
         /// Says the order is already attributed to another click (409).
         OrderAttributedElsewhere = "order_attributed_elsewhere",
         /// Says the click id was cut, padded or is no click id (400).

@@ -14,7 +14,13 @@ use ipnet::IpNet;
 use crate::{
     db::{rows::accounts::SigningKey, scope::PartnerScope},
     domain::{
-        click_id::ClickIdKey, ids::KeyId, master_key::MasterKey, signature::SigningSecret, signing::KeyKind,
+        attribution::{KeyPowers, Proof},
+        click_id::ClickIdKey,
+        ids::KeyId,
+        master_key::MasterKey,
+        scopes::Scope,
+        signature::SigningSecret,
+        signing::KeyKind,
         time::Timestamp,
     },
 };
@@ -49,6 +55,17 @@ impl KnownKey {
         let allowed_ips = row.allowed_ips.0.iter().filter_map(|text| text.parse().ok()).collect();
         let click_ids = ClickIdKey::derive(master_key, scope.id());
         Self { scope, row, secret, allowed_ips, click_ids, noted: AtomicI64::new(0) }
+    }
+
+    /// What it may do with a report that proved so much.
+    pub fn powers(&self, proof: Proof) -> KeyPowers {
+        let may_decide = self.has(Scope::StatusWrite) && !matches!(proof, Proof::NotEnforced(_));
+        KeyPowers { advertisers: self.row.advertiser_ids.0.clone(), may_decide_status: may_decide, proof }
+    }
+
+    /// Whether it has a scope.
+    pub fn has(&self, scope: Scope) -> bool {
+        self.row.scopes.0.iter().any(|word| word == scope.as_str())
     }
 
     /// Whether it works from an address.

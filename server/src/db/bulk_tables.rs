@@ -74,6 +74,7 @@ macro_rules! bulk_tables {
                 about: Text = About,
                 order_id: Nullable<Text> = Option<String>,
                 trace: Nullable<Text> = Option<Json<Trace>>,
+                rerunnable: Bool = bool,
             ]
         );
 

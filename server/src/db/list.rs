@@ -6,7 +6,7 @@ use crate::domain::{
     code::Code,
     conversion::ConversionStatus,
     currency::Currency,
-    ids::{AdvertiserId, CampaignId, GoalId, LinkId, PublisherId},
+    ids::{AdvertiserId, CampaignId, GoalId, LinkId, PostbackId, PublisherId},
     setup::Status,
     time::Timestamp,
 };
@@ -46,6 +46,8 @@ impl Listing {
 /// Which lines of the log of postbacks.
 #[derive(Clone, Debug, Default)]
 pub struct PostbackFilter {
+    /// Those that can be judged again, or only the others.
+    pub rerunnable: Option<bool>,
     /// Those with one of these codes; none: all.
     pub codes: Vec<Code>,
     /// Those that were refused, or those that were not.
@@ -114,6 +116,25 @@ pub struct ConversionFilter {
     pub publisher_id: Option<PublisherId>,
     /// Those of this goal.
     pub goal_id: Option<GoalId>,
+}
+
+/// Which refused lines of the log are to be judged again.
+#[derive(Clone, Debug, Default)]
+pub struct RerunFilter {
+    /// Those with one of these outcomes; empty: any.
+    pub codes: Vec<String>,
+    /// Those of this advertiser.
+    pub advertiser_id: Option<AdvertiserId>,
+    /// Those that named this goal.
+    pub goal_id: Option<GoalId>,
+    /// Those that named a goal so, whether there was one or not.
+    pub goal: Option<String>,
+    /// Those that came at this time or later.
+    pub received_from: Option<Timestamp>,
+    /// Those that came before.
+    pub received_to: Option<Timestamp>,
+    /// Those after this one.
+    pub after: Option<PostbackId>,
 }
 
 /// Narrows a boxed query by filters that may be absent: `narrow!(query, filter.link_id => clicks::link_id)`.

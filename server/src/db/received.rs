@@ -17,7 +17,7 @@ use crate::domain::{
     caps::Caps,
     click_id::{ClickId, ClickIdError, Touch},
     conversion::{Actor, ConversionStatus},
-    ids::{AdvertiserId, ApiKeyId, ConversionId, GoalId, KeyId, PostbackId, RowId},
+    ids::{AdvertiserId, ApiKeyId, AuditEventId, ConversionId, GoalId, KeyId, PostbackId, RowId},
     postback::{Form, Intent, Report},
     rate::Rates,
     refusal::Refusal,
@@ -208,6 +208,17 @@ pub struct Occasion<F> {
     pub new_id: F,
 }
 
+/// Who runs postbacks again, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct By {
+    /// The API key.
+    pub key: ApiKeyId,
+    /// The time.
+    pub now: Timestamp,
+    /// Names the event of the audit log.
+    pub event_id: AuditEventId,
+}
+
 /// One received adjustment, for the log and, if it could be read, to be made.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ReceivedAdjustment {
@@ -221,6 +232,8 @@ pub struct ReceivedAdjustment {
     pub is_test: bool,
     /// The signed message's id.
     pub message_id: String,
+    /// Its place in the batch it came in, from 0.
+    pub batch_index: Option<i32>,
     /// What came, for the log: without secrets and personal data.
     pub request: Map<String, Value>,
     /// Whose conversion, where the request says so.

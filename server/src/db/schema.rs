@@ -338,6 +338,7 @@ table! {
         about -> Text,
         order_id -> Nullable<Text>,
         trace -> Nullable<Text>,
+        rerunnable -> Bool,
     }
 }
 
@@ -485,10 +486,14 @@ table! {
     use diesel::sql_types::*;
     use crate::db::sql_types::*;
 
-    reruns (partner_id, postback_id) {
+    reruns (partner_id, postback_id, position) {
         partner_id -> Uid,
         postback_id -> Uid,
-        rerun_id -> Uid,
+        position -> BigInt,
+        api_key_id -> Uid,
+        code -> Text,
+        message -> Text,
+        conversion_id -> Nullable<Uid>,
         created_at -> Utc,
     }
 }

@@ -121,6 +121,12 @@ impl Answer {
         }
     }
 
+    /// The same with a further member.
+    pub fn with(mut self, name: &str, value: Value) -> Self {
+        self.facts.insert(name.to_owned(), value);
+        self
+    }
+
     /// A conversion was adjusted; a repetition is told what the first one was.
     pub fn adjusted(adjusted: &Adjusted<'_>) -> Self {
         let code = match adjusted {

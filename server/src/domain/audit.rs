@@ -15,5 +15,7 @@ words! {
         SigningKeyRevoked = "signing_key.revoked",
         /// Changed whether signatures are enforced for an advertiser, or whether it takes static tokens.
         AdvertiserSigningChanged = "advertiser.signing_changed",
+        /// Ran refused postbacks again.
+        PostbackRerun = "postback.rerun",
     }
 }

@@ -66,6 +66,7 @@ codes! {
     AdjustedNothing "adjusted_nothing" 200 No "Recorded; the conversion stood there already." "Nothing."
 
     DuplicateConflict "duplicate_conflict" 409 No "Already counted, with another amount or currency." "To change an amount, adjust the first conversion; to report another sale, use another order id or a goal that counts per order."
+    NotRerunnable "not_rerunnable" 409 No "This postback cannot be run again." "`why_not` says why. What was accepted counts already; anything else has to be sent again."
     OrderAttributedElsewhere "order_attributed_elsewhere" 409 No "This order already belongs to another click." "The first attribution stands. Send each order once."
     ConversionNotFound "conversion_not_found" 404 No "No such conversion." "Send the id that the conversion was answered with, or the goal and the order id that it was reported with, by a key that covers its advertiser."
     TransitionNotAllowed "transition_not_allowed" 409 No "The conversion's status does not allow this." "`conversion_status` says where it stands, the hint what is possible from there."
@@ -121,6 +122,11 @@ codes! {
 }
 
 impl Code {
+    /// The code that is spelled so.
+    pub fn named(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == text)
+    }
+
     /// True for the codes that say "this is recorded" (or would be): the 2xx ones.
     pub fn is_success(self) -> bool {
         self.status() < 300

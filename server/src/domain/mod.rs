@@ -47,6 +47,7 @@ pub mod rate_table;
 pub mod redirect;
 pub mod refusal;
 pub mod report;
+pub mod rerun;
 pub mod scopes;
 pub mod setup;
 pub mod signature;

@@ -110,6 +110,12 @@ impl Parameters {
         if errors.is_empty() { Ok(parameters) } else { Err(Refusal::fields(Code::Malformed, errors)) }
     }
 
+    /// The parameters that the log holds.
+    pub fn from_document(document: Map<String, Value>) -> Self {
+        let known = document.into_iter().filter_map(|(name, value)| Some((canonical(&name)?, value)));
+        Self { values: known.collect(), unknown: BTreeMap::new() }
+    }
+
     /// The value under a canonical name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.values.get(name)

@@ -213,7 +213,8 @@ fn shape_error(name: &str, value: &Value, form: Form) -> Option<String> {
     }
 }
 
-pub(super) fn text_error(name: &str, text: &str) -> Option<String> {
+/// What is wrong with a parameter's text, whatever it means.
+pub fn text_error(name: &str, text: &str) -> Option<String> {
     let longest = if name == "order_id" { LONGEST_ORDER_ID_BYTES } else { LONGEST_VALUE_BYTES };
     if text.len() > longest {
         return Some(format!("is {} bytes long; at most {longest} are taken", text.len()));

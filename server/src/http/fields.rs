@@ -104,7 +104,7 @@ pub mod read {
         currency::Currency,
         ids::{Id, Reference},
         landing::{LandingPage, check_host_pattern},
-        postback::LONGEST_ORDER_ID_BYTES,
+        postback::{LONGEST_ORDER_ID_BYTES, text_error},
         text::{ExternalId, Name},
         time::Timestamp,
     };
@@ -125,6 +125,14 @@ pub mod read {
             return Err(format!("use 1 to {LONGEST_ORDER_ID_BYTES} bytes without control characters"));
         }
         Ok(text)
+    }
+
+    /// What a postback may have named a goal by.
+    pub fn event_name_as_sent(text: String) -> Result<String, String> {
+        match text_error("goal", &text) {
+            None => Ok(text),
+            Some(detail) => Err(detail),
+        }
     }
 
     /// A landing page, with macros.

@@ -6,13 +6,14 @@ use utoipa_actix_web::{scope, service_config::ServiceConfig};
 use super::{
     api::{
         adjustments::*, advertiser_signing::*, advertisers::*, audit_events::*, bulk_decisions::*,
-        campaigns::*, clicks::*, conversions::*, creatives::*, currency_rates::*, goals::*, impressions::*,
-        links::*, partner::*, postback_explanations::*, postback_tail::*, postbacks::*, publishers::*,
-        reports::*, signing_keys::*,
+        bulk_reruns::*, campaigns::*, clicks::*, conversions::*, creatives::*, currency_rates::*, goals::*,
+        impressions::*, links::*, partner::*, postback_explanations::*, postback_tail::*, postbacks::*,
+        publishers::*, reports::*, reruns::*, signing_keys::*,
     },
     docs,
     health::{check_live, check_ready},
     track::{
+        adjustment_batch::report_adjustments,
         adjustments::report_adjustment,
         batch::report_conversions,
         clicks::{follow_link, probe_link},
@@ -30,6 +31,7 @@ pub fn documented(config: &mut ServiceConfig<'_>) {
             .service(post_postback_form)
             .service(report_conversion)
             .service(report_adjustment)
+            .service(report_adjustments)
             .service(report_conversions)
             .configure(set_up)
             .configure(records),
@@ -95,6 +97,8 @@ fn records(config: &mut ServiceConfig<'_>) {
         .service(get_impression)
         .service(list_postbacks)
         .service(tail_postbacks)
+        .service(rerun_postbacks)
+        .service(rerun_postback)
         .service(get_postback)
         .service(explain_postback)
         .service(list_conversions)

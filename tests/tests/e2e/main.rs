@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+mod adjustment_batches;
 mod adjustments;
 mod altered_messages;
 mod attribution;
@@ -54,6 +55,7 @@ mod races;
 mod random_walk;
 mod replay;
 mod report_parameters;
+mod reruns;
 mod restarts;
 mod set_up;
 mod signatures;

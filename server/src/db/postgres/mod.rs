@@ -23,7 +23,7 @@ pub mod partitions;
 #[expect(clippy::duplicate_mod, reason = "each backend checks the queries against its own connection")]
 #[path = "../queries/mod.rs"]
 mod queries;
-use locks::lock_conversions;
+use locks::{lock_conversions, lock_postbacks};
 use own_runtime::OwnRuntime;
 pub use queries::*;
 
@@ -122,6 +122,13 @@ pub fn snapshot<T>(conn: &mut Conn, operation: impl FnOnce(&mut Conn) -> Result<
 /// Prepares a connection for statements that sort more than memory should hold: PostgreSQL does so by itself.
 fn spill(_: &mut Conn) -> Result<()> {
     Ok(())
+}
+
+/// Whether a postback named a goal so.
+fn names_goal(
+    name: &str,
+) -> Box<dyn BoxableExpression<crate::db::schema::postbacks::table, Db, SqlType = Bool>> {
+    Box::new(sql::<Bool>("CAST(postbacks.request AS JSON) ->> 'goal' = ").bind::<Text, _>(name.to_owned()))
 }
 
 /// Whether a conversion has a flag.

@@ -1,7 +1,9 @@
 //! The queries, written once. This folder is mounted by `db::postgres` and by `db::sqlite`; `Conn` and `Db` are
 //! theirs. One file per table group, and one per operation that takes several steps.
 
-use super::{Conn, Db, bulk, has_flag, lock_conversions, snapshot, spill, start_of_hour};
+use super::{
+    Conn, Db, bulk, has_flag, lock_conversions, lock_postbacks, names_goal, snapshot, spill, start_of_hour,
+};
 
 pub mod adjust;
 pub mod adjustments;
@@ -32,6 +34,8 @@ pub mod record_postbacks;
 pub mod record_sightings;
 pub mod replay;
 pub mod reports;
+pub mod rerun;
+pub mod reruns;
 mod resource;
 pub mod settle_holds;
 pub mod signing_keys;

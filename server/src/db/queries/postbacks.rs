@@ -1,8 +1,12 @@
 //! The log of postbacks.
 
-use diesel::{dsl::sql, prelude::*, sql_types::Bool};
+use diesel::{
+    dsl::{not, sql},
+    prelude::*,
+    sql_types::Bool,
+};
 
-use super::{Conn, Db};
+use super::{Conn, Db, reruns::is_rerunnable};
 use crate::{
     db::{
         list::{PostbackFilter, narrow},
@@ -88,6 +92,11 @@ fn filtered(scope: &PartnerScope, filter: &PostbackFilter) -> Filtered {
         let latest = first_id(to.plus_seconds(LATEST_ID_SECONDS));
         query = query.filter(postbacks::received_at.lt(to).and(postbacks::id.lt(latest)));
     }
+    query = match filter.rerunnable {
+        Some(true) => query.filter(is_rerunnable()),
+        Some(false) => query.filter(not(is_rerunnable())),
+        None => query,
+    };
     narrow!(
         query,
         filter.advertiser_id => postbacks::advertiser_id,

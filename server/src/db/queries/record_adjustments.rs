@@ -99,11 +99,12 @@ fn line(
         http_status: i32::from(answer.code.status()),
         request: Json(without_nul(received.request.clone())),
         answer: kept(answer),
-        batch_index: None,
+        batch_index: received.batch_index,
         test: received.is_test,
         not_enforced: None,
         about: About::Adjustment,
         order_id: order_id(received),
         trace: None,
+        rerunnable: false,
     }
 }

@@ -42,6 +42,23 @@ const ATTEMPTS: usize = 6;
 
 /// Records postbacks of any partners, and says what to answer to each.
 pub fn record(conn: &mut Conn, batch: &[Incoming]) -> Result<Vec<Answer>> {
+    let (answers, lines): (Vec<Answer>, Vec<Postback>) = settle(conn, batch)?
+        .into_iter()
+        .zip(batch)
+        .map(|((answer, trace), incoming)| logged(incoming, answer, trace))
+        .unzip();
+    bulk::insert_postbacks(conn, &lines)?;
+    Ok(answers)
+}
+
+/// Judges postbacks, writes what counts, and leaves the log alone.
+pub(super) fn count(conn: &mut Conn, batch: &[Incoming]) -> Result<Vec<Answer>> {
+    let answers = settle(conn, batch)?.into_iter().zip(batch);
+    Ok(answers.map(|((answer, _), incoming)| named(incoming, answer)).collect())
+}
+
+/// Judges postbacks, writes what counts, and says what to answer and why.
+fn settle(conn: &mut Conn, batch: &[Incoming]) -> Result<Vec<(Answer, Trace)>> {
     let mut answers: Vec<Option<(Answer, Trace)>> = vec![None; batch.len()];
     let mut added: BTreeMap<PartnerId, (RowId, Changes)> = BTreeMap::new();
     let mut counts = Counts::hold(conn, batch)?;
@@ -70,9 +87,6 @@ pub fn record(conn: &mut Conn, batch: &[Incoming]) -> Result<Vec<Answer>> {
     let answers: Option<Vec<(Answer, Trace)>> = answers.into_iter().collect();
     let answers =
         answers.ok_or_else(|| Error::Internal("a conversion is there, and cannot be seen".into()))?;
-    let (answers, lines): (Vec<Answer>, Vec<Postback>) =
-        batch.iter().zip(answers).map(|(incoming, (answer, trace))| logged(incoming, answer, trace)).unzip();
-    bulk::insert_postbacks(conn, &lines)?;
     let added =
         added.into_iter().map(|(partner, (id, changes))| (PartnerScope::established(partner), id, changes));
     totals::add_all(conn, added)?;
@@ -90,9 +104,13 @@ fn goal_of(incoming: &Incoming) -> Option<&GoalRules> {
     incoming.set_up.rules.goals.iter().find(|goal| goal.event_name == report.goal)
 }
 
+fn named(incoming: &Incoming, answer: Answer) -> Answer {
+    Answer { postback_id: Some(incoming.received.postback_id), ..answer }
+}
+
 /// An answer that names its line of the log, and the line.
 fn logged(incoming: &Incoming, answer: Answer, trace: Trace) -> (Answer, Postback) {
-    let answer = Answer { postback_id: Some(incoming.received.postback_id), ..answer };
+    let answer = named(incoming, answer);
     let line = written::postback(incoming, &answer, trace);
     (answer, line)
 }

@@ -137,6 +137,7 @@ pub struct Postback {
     pub about: About,
     pub order_id: Option<String>,
     pub trace: Option<Json<Trace>>,
+    pub rerunnable: bool,
 }
 
 impl Postback {
@@ -156,6 +157,20 @@ impl Postback {
     pub fn is_of_batch(&self) -> bool {
         self.batch_index.is_some() || self.trace.as_ref().is_some_and(|trace| trace.0.origin.whole_batch)
     }
+}
+
+/// What came of judging a refused postback again.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = schema::reruns, treat_none_as_default_value = false)]
+pub struct Rerun {
+    pub partner_id: PartnerId,
+    pub postback_id: PostbackId,
+    pub position: i64,
+    pub api_key_id: ApiKeyId,
+    pub code: String,
+    pub message: String,
+    pub conversion_id: Option<ConversionId>,
+    pub created_at: Timestamp,
 }
 
 /// A row of the ledger.
@@ -312,16 +327,6 @@ impl Adjustment {
                 self.revenue_after_micros,
             )
     }
-}
-
-/// That a refused postback was judged again, as another line of the log.
-#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
-#[diesel(table_name = schema::reruns)]
-pub struct Rerun {
-    pub partner_id: PartnerId,
-    pub postback_id: PostbackId,
-    pub rerun_id: PostbackId,
-    pub created_at: Timestamp,
 }
 
 /// What one commit adds to the totals.

@@ -12,7 +12,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 use super::{gate::Gate, pool::Pool, scope::PartnerScope};
 use crate::{
-    domain::ids::ConversionId,
+    domain::ids::{ConversionId, PostbackId},
     error::{Error, Result},
 };
 
@@ -107,6 +107,18 @@ fn spill(conn: &mut Conn) -> Result<()> {
 /// Locks conversions: whoever writes has the whole database to itself.
 fn lock_conversions(_: &mut Conn, _: &PartnerScope, _: &[ConversionId]) -> QueryResult<()> {
     Ok(())
+}
+
+/// Locks lines of the log, likewise.
+fn lock_postbacks(_: &mut Conn, _: &PartnerScope, _: &[PostbackId]) -> QueryResult<()> {
+    Ok(())
+}
+
+/// Whether a postback named a goal so.
+fn names_goal(
+    name: &str,
+) -> Box<dyn BoxableExpression<crate::db::schema::postbacks::table, Db, SqlType = Bool>> {
+    Box::new(sql::<Bool>("postbacks.request ->> 'goal' = ").bind::<Text, _>(name.to_owned()))
 }
 
 /// Whether a conversion has a flag.

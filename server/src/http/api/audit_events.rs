@@ -1,4 +1,4 @@
-//! The audit log: who changed what about keys, and about what is asked of them.
+//! The audit log: who changed what about keys, and about what is asked of them; who ran postbacks again.
 
 use actix_web::{get, web};
 use serde::{Deserialize, Serialize};
@@ -59,8 +59,8 @@ pub struct ListAuditEvents {
     cursor: Option<String>,
 }
 
-/// Lists the audit log, newest first: every change of signing keys and tokens, and of what advertisers ask of
-/// signatures. It is written with the change, in one transaction, and never altered.
+/// Lists the audit log, newest first. It has every change of signing keys and tokens, and of what advertisers ask of
+/// signatures, and every re-run of postbacks. It is written with the change, in one transaction, and never altered.
 #[utoipa::path(tag = "Signing keys", params(ListAuditEvents),
     responses((status = 200, description = "A page of the audit log.", body = Page<AuditEventView>)),
     extensions(("x-codes" = json!(["malformed", "validation_failed", "cursor_invalid"]))))]

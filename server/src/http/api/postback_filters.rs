@@ -37,6 +37,8 @@ pub struct Filters {
     pub received_to: Option<String>,
     /// What test keys signed.
     pub test: Option<bool>,
+    /// What can be run again.
+    pub rerunnable: Option<bool>,
 }
 
 impl Filters {
@@ -61,6 +63,7 @@ impl Filters {
             received_from: fields.optional("received_from", self.received_from, read::time),
             received_to: fields.optional("received_to", self.received_to, read::time),
             test: self.test.unwrap_or_default(),
+            rerunnable: self.rerunnable,
             ..PostbackFilter::default()
         };
         fields.finish(|| Some(()))?;

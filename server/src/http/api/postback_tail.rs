@@ -225,7 +225,7 @@ impl Tail {
         let mut events = String::new();
         for row in rows {
             let id = row.id;
-            match serde_json::to_string(&PostbackView::new(row, &self.key)) {
+            match serde_json::to_string(&PostbackView::new(row, Vec::new(), &self.key)) {
                 Ok(line) => events += &format!("id: {id}\nevent: postback\ndata: {line}\n\n"),
                 Err(error) => return (Err(Error::Internal(error.to_string())), self),
             }

@@ -5,17 +5,25 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{id_in_path, postback_filters::Filters};
+use super::{
+    id_in_path,
+    postback_filters::Filters,
+    reruns::{RerunView, why_not},
+};
 use crate::{
-    db::{db_read, rows::records::Postback},
+    db::{
+        db_read,
+        rows::records::{Postback, Rerun},
+    },
     domain::{
         answer::Outcome,
         click_id::{ClickId, ClickIdKey},
         ids::{AdvertiserId, ConversionId, GoalId, Id, KeyId, PostbackId},
         postback::{About, Form},
+        rerun::WhyNot,
         time::Timestamp,
     },
-    error::Result,
+    error::{Error, Result},
     http::{
         State,
         caller::Caller,
@@ -26,7 +34,7 @@ use crate::{
 
 /// A line of the log.
 #[derive(Serialize, ToSchema)]
-#[schema(examples(json!({"id": "pbk_01kayw5m8hfz2v6y0t3n7r9q4c", "about": "conversion", "received_at": "2026-11-22T10:05:01Z", "form": "json", "method": "POST", "path": "/v1/conversions", "source_ip": "203.0.113.9", "bytes": 93, "key_id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "goal_id": null, "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "conversion_id": null, "order_id": null, "message_id": "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W", "signed_at": "1795341900", "batch_index": null, "test": false, "not_enforced": null, "code": "goal_mismatch", "http_status": 422, "request": {"goal": "Purchase", "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7"}, "answer": {"result": "rejected", "code": "goal_mismatch"}})))]
+#[schema(examples(json!({"id": "pbk_01kayw5m8hfz2v6y0t3n7r9q4c", "about": "conversion", "received_at": "2026-11-22T10:05:01Z", "form": "json", "method": "POST", "path": "/v1/conversions", "source_ip": "203.0.113.9", "bytes": 93, "key_id": "key_01kayw5m8hfz2v6y0t3n7r9q4c", "advertiser_id": "adv_01kayw5m8hfz2v6y0t3n7r9q4c", "goal_id": null, "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7", "conversion_id": null, "order_id": null, "message_id": "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W", "signed_at": "1795341900", "batch_index": null, "test": false, "not_enforced": null, "code": "goal_mismatch", "http_status": 422, "request": {"goal": "Purchase", "click_id": "101m2k3n4p5q6r7s8t9v0w1x2y3z4a5b6c7"}, "answer": {"result": "rejected", "code": "goal_mismatch"}, "rerunnable": false, "why_not_rerunnable": "rerun_counted", "reruns": [{"position": 1, "created_at": "2026-11-23T09:00:00Z", "api_key_id": "apk_01kayw5m8hfz2v6y0t3n7r9q4c", "code": "accepted", "message": "Counted.", "conversion_id": "cnv_01kayw5m8hfz2v6y0t3n7r9q4c"}]})))]
 pub struct PostbackView {
     /// Its id.
     id: PostbackId,
@@ -80,14 +88,24 @@ pub struct PostbackView {
     /// What was answered.
     #[schema(value_type = Object)]
     answer: Map<String, Value>,
+    /// Whether it can be run again: it was refused for what the set-up can mend, and has no conversion since.
+    rerunnable: bool,
+    /// Why it cannot be run again.
+    why_not_rerunnable: Option<WhyNot>,
+    /// What came of running it again, each time in order. The line itself stays as it was.
+    reruns: Vec<RerunView>,
 }
 
 impl PostbackView {
-    /// A row, with the key of the partner's click ids.
-    pub fn new(row: Postback, key: &ClickIdKey) -> Self {
+    /// A row with what came of running it again, and the key of the partner's click ids.
+    pub fn new(row: Postback, reruns: Vec<Rerun>, key: &ClickIdKey) -> Self {
         let origin = row.trace.as_ref().map(|trace| &trace.0.origin);
         let (method, path) = row.endpoint();
+        let why_not = why_not(&row, &reruns);
         Self {
+            rerunnable: why_not.is_none(),
+            why_not_rerunnable: why_not,
+            reruns: reruns.into_iter().map(RerunView::from).collect(),
             method,
             path,
             source_ip: origin.and_then(|origin| origin.ip).map(|ip| ip.to_string()),
@@ -148,6 +166,8 @@ pub struct ListPostbacks {
     /// `true`: only what test keys signed; otherwise only what the others did.
     #[param(default = false)]
     test: Option<bool>,
+    /// `true`: only those that can be run again; `false`: only the others.
+    rerunnable: Option<bool>,
 }
 
 impl ListPostbacks {
@@ -162,6 +182,7 @@ impl ListPostbacks {
             received_from: self.received_from,
             received_to: self.received_to,
             test: self.test,
+            rerunnable: self.rerunnable,
         }
     }
 }
@@ -177,8 +198,12 @@ pub async fn get_postback(
     state: web::Data<State>,
 ) -> Result<web::Json<PostbackView>> {
     let id = id_in_path(&id)?;
-    let row = db_read!(&state.store, |queries, conn| queries::postbacks::get(conn, &caller.partner, id))?;
-    Ok(web::Json(PostbackView::new(row, &ClickIdKey::derive(&state.master_key, caller.partner.id()))))
+    let (row, mut reruns) = db_read!(&state.store, |queries, conn| {
+        let row = queries::postbacks::get(conn, &caller.partner, id)?;
+        Ok::<_, Error>((row, queries::reruns::of(conn, &caller.partner, &[id])?))
+    })?;
+    let reruns = reruns.remove(&id).unwrap_or_default();
+    Ok(web::Json(PostbackView::new(row, reruns, &ClickIdKey::derive(&state.master_key, caller.partner.id()))))
 }
 
 /// Lists the log of postbacks, newest first.
@@ -199,11 +224,18 @@ pub async fn list_postbacks(
     let limit = fields.optional("limit", Some(asked), limit).unwrap_or_default();
     let filter = filters.read(caller, &state, fields).await?;
     let before = list.read(cursor.as_deref())?.map(PostbackId::from_bytes);
-    let rows = db_read!(&state.store, |queries, conn| {
-        queries::postbacks::list(conn, &caller.partner, &filter, (before, one_more(limit)))
+    let (rows, mut reruns) = db_read!(&state.store, |queries, conn| {
+        let rows = queries::postbacks::list(conn, &caller.partner, &filter, (before, one_more(limit)))?;
+        let ids: Vec<PostbackId> = rows.iter().map(|row| row.id).collect();
+        let reruns = queries::reruns::of(conn, &caller.partner, &ids)?;
+        Ok::<_, Error>((rows, reruns))
     })?;
     let key = ClickIdKey::derive(&state.master_key, caller.partner.id());
-    Ok(web::Json(list.page(rows, limit, |row| *row.id.bytes(), |row| PostbackView::new(row, &key))))
+    let view = |row: Postback| {
+        let reruns = reruns.remove(&row.id).unwrap_or_default();
+        PostbackView::new(row, reruns, &key)
+    };
+    Ok(web::Json(list.page(rows, limit, |row| *row.id.bytes(), view)))
 }
 
 /// One more row is read than asked for, to know whether there are more.

@@ -105,9 +105,11 @@ const ADJUSTMENT: &[Code] = &[
     Code::SignatureInvalid,
     Code::TimestampOutOfTolerance,
     Code::ScopeMissing,
+    Code::SourceIpNotAllowed,
     Code::HttpsRequired,
     Code::UriTooLong,
     Code::HeadersTooLarge,
+    Code::RateLimited,
     Code::Unavailable,
     Code::Internal,
 ];

@@ -10,6 +10,7 @@ use crate::{
         conversion::{AdjustmentKind, ConversionStatus},
         ids::{AdvertiserId, CampaignId, ConversionId},
         refusal::{FieldError, Refusal},
+        rerun::WhyNot,
         scopes::Scope,
         signature::TimestampProblem,
     },
@@ -29,6 +30,10 @@ pub fn api(code: Code) -> Refusal {
         ),
         Code::UnsupportedMediaType => Refusal::new(code, JSON_WANTED),
         Code::TransitionNotAllowed | Code::AdjustmentConflict => by_goal_and_click(code),
+        Code::NotRerunnable => {
+            let why = WhyNot::Accepted;
+            Refusal::new(code, why.sentence()).fact("why_not", why.as_str())
+        }
         _ => Refusal::of(code),
     }
 }

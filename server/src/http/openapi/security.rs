@@ -14,6 +14,7 @@ const POSTBACK: &str = "/v1/postback";
 const CONVERSIONS: &str = "/v1/conversions";
 const BATCH: &str = "/v1/conversions/batch";
 const ADJUSTMENTS: &str = "/v1/adjustments";
+const ADJUSTMENT_BATCH: &str = "/v1/adjustments/batch";
 
 /// What a caller has to show.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub fn access(place: &Place) -> Access {
     match (place.path, &place.method) {
         (POSTBACK, HttpMethod::Get) => Access::SignedQuery,
         (POSTBACK | CONVERSIONS | BATCH, HttpMethod::Post) => Access::Signature,
-        (ADJUSTMENTS, HttpMethod::Post) => Access::SignedAdjustment,
+        (ADJUSTMENTS | ADJUSTMENT_BATCH, HttpMethod::Post) => Access::SignedAdjustment,
         _ if place.has_tag("Tracking") || place.has_tag("Health") => Access::Open,
         _ => Access::ApiKey,
     }

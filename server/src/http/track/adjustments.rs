@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{
-    conversion_report::SignatureHeaders,
+    conversion_report::{MessageQuery, SignatureHeaders},
     credentials::{self, Claim},
-    masked, postbacks,
+    intake, masked, postbacks, rate_limits,
 };
 use crate::{
     cache::KnownKey,
@@ -84,12 +84,12 @@ pub struct AdjustmentRequest {
 /// needs `status:write` too. The same again is answered `duplicate`, with what the first one came to.
 #[utoipa::path(tag = "Tracking",
     request_body(content = AdjustmentRequest, description = "The adjustment."),
-    params(SignatureHeaders), extensions(("x-codes" = json!(["payload_too_large", "unsupported_media_type"]))))]
+    params(SignatureHeaders, MessageQuery), extensions(("x-codes" = json!(["payload_too_large", "unsupported_media_type"]))))]
 #[post("/adjustments")]
 pub async fn report_adjustment(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
     let answer = receive(&request, payload, &state).await.unwrap_or_else(postbacks::failed);
     state.metrics.count_postback(answer.code);
-    postbacks::respond(&answer)
+    rate_limits::tell(&request, postbacks::respond(&answer))
 }
 
 async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Result<Answer> {
@@ -99,8 +99,12 @@ async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Resu
     let claim = Claim::of_message(request.headers(), &body)?;
     let signer = credentials::Sender::find(state, &claim, transport.client).await?;
     signer.refuse_flood(state)?;
-    let sender = Sender::of(state, &signer);
-    let received = sender.read(state, &body).await?;
+    let sender = Sender::of(state, &signer, intake::asked_intent(request));
+    if sender.powers.is_ok() {
+        state.rate_limits.take_reports(request, sender.key.scope.id(), 1, sender.received_at)?;
+    }
+    let sent = (Parameters::from_json(&body), body.len());
+    let received = sender.read(state, sent, None).await?;
     let is_stranger = sender.is_stranger();
     let mut answers = record(state, sender.key.scope, vec![received], sender.hand()).await?;
     let answer = answers.pop().ok_or_else(|| Error::Internal("an adjustment has no answer".into()))?;
@@ -109,52 +113,80 @@ async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Resu
 }
 
 /// Who sent adjustments.
-struct Sender<'a> {
-    key: &'a KnownKey,
+pub struct Sender<'a> {
+    /// The key.
+    pub key: &'a KnownKey,
+    /// When they came.
+    pub received_at: Timestamp,
+    /// What the key may do.
+    pub powers: Result<KeyPowers, Refusal>,
     message_id: String,
-    received_at: Timestamp,
-    powers: Result<KeyPowers, Refusal>,
+    asked: Result<Intent, Refusal>,
 }
 
 impl<'a> Sender<'a> {
-    fn of(state: &State, signer: &'a credentials::Sender) -> Self {
+    /// Who signed a message, and what its query asks for.
+    pub fn of(state: &State, signer: &'a credentials::Sender, asked: Result<Intent, Refusal>) -> Self {
         let powers = signer.enforced_powers(state, Scope::AdjustmentsWrite);
         let message_id = signer.message_id.clone().unwrap_or_default();
-        Self { key: &signer.key, message_id, received_at: signer.now, powers }
+        Self { key: &signer.key, received_at: signer.now, powers, message_id, asked }
     }
 
-    fn is_stranger(&self) -> bool {
+    /// Whether it cannot sign.
+    pub fn is_stranger(&self) -> bool {
         self.powers.as_ref().is_err_and(|refusal| refusal.code.status() == 401)
     }
 
-    fn hand(&self) -> Hand {
+    /// Whose conversions it reaches.
+    pub fn hand(&self) -> Hand {
         let advertisers = self.powers.as_ref().map(|powers| powers.advertisers.clone()).unwrap_or_default();
         Hand { actor: Actor::Advertiser, key_id: Some(self.key.row.id), advertisers, ..Hand::SYSTEM }
     }
 
-    /// Reads one adjustment.
-    async fn read(&self, state: &State, content: &[u8]) -> Result<ReceivedAdjustment> {
-        let parameters = Parameters::from_json(content);
-        let read = match (&self.powers, &parameters) {
-            (Err(refusal), _) | (_, Err(refusal)) => Err(refusal.clone()),
-            (Ok(powers), Ok(parameters)) => self.find(state, powers, parameters).await?,
+    /// Reads one adjustment, sent in so many bytes, which may have a place in a batch.
+    pub async fn read(
+        &self,
+        state: &State,
+        (parameters, bytes): (Result<Parameters, Refusal>, usize),
+        batch_index: Option<i32>,
+    ) -> Result<ReceivedAdjustment> {
+        let read = match (&self.powers, &parameters, &self.asked) {
+            (Err(refusal), _, _) | (_, Err(refusal), _) | (_, _, Err(refusal)) => Err(refusal.clone()),
+            (Ok(powers), Ok(parameters), Ok(_)) => self.find(state, powers, parameters).await?,
         };
         let read = read.map_err(|refusal| refusal.pointing_into(Form::Json));
+        let request = self.masked(&parameters, bytes);
+        Ok(self.received(state, request, read, batch_index))
+    }
+
+    /// What is refused unread.
+    pub fn unread(&self, state: &State, refusal: Refusal, bytes: usize) -> ReceivedAdjustment {
+        self.received(state, masked::unreadable(bytes), Err(refusal), None)
+    }
+
+    fn received(
+        &self,
+        state: &State,
+        request: Map<String, Value>,
+        read: Result<(Option<AdvertiserId>, Asked), Refusal>,
+        batch_index: Option<i32>,
+    ) -> ReceivedAdjustment {
         let postback_id = state.clock.new_id();
         let (advertiser_id, asked) = match read {
             Ok((advertiser, asked)) => (advertiser, Ok(Asked { postback_id: Some(postback_id), ..asked })),
             Err(refusal) => (None, Err(refusal)),
         };
-        Ok(ReceivedAdjustment {
+        ReceivedAdjustment {
             postback_id,
             received_at: self.received_at,
             key_id: self.key.row.id,
             is_test: self.key.row.test,
             message_id: self.message_id.clone(),
-            request: self.masked(&parameters, content.len()),
+            batch_index,
+            request,
             advertiser_id,
             asked,
-        })
+        }
     }
 
     fn masked(&self, parameters: &Result<Parameters, Refusal>, bytes: usize) -> Map<String, Value> {
@@ -198,10 +230,16 @@ impl<'a> Sender<'a> {
                 adjustment_id: Some(report.adjustment_id),
                 only_from: None,
                 postback_id: None,
-                intent: if self.key.row.test { Intent::Validate } else { report.intent },
+                intent: self.intent(report.intent),
             };
             (advertiser, asked)
         }))
+    }
+
+    /// What a test key signs, and what the query wants only validated, is not made.
+    fn intent(&self, of_report: Intent) -> Intent {
+        let is_dry = self.key.row.test || self.asked == Ok(Intent::Validate);
+        if is_dry { Intent::Validate } else { of_report }
     }
 
     async fn order(
@@ -226,7 +264,7 @@ impl<'a> Sender<'a> {
 }
 
 /// Makes adjustments of one key, in one transaction.
-async fn record(
+pub async fn record(
     state: &State,
     scope: PartnerScope,
     batch: Vec<ReceivedAdjustment>,

@@ -56,12 +56,14 @@ impl Default for Batches {
 }
 
 impl Batches {
-    fn enter(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+    /// Takes a batch in, if there is memory for one more.
+    pub fn enter(&self) -> Result<SemaphorePermit<'_>, Refusal> {
         let full = "There are more batches under way than the server takes; nothing of this one was read.";
         self.in_memory.try_acquire().map_err(|_| Refusal::new(Code::Unavailable, full))
     }
 
-    async fn take_turn(&self) -> Result<SemaphorePermit<'_>> {
+    /// Waits until few enough are being recorded.
+    pub async fn take_turn(&self) -> Result<SemaphorePermit<'_>> {
         self.in_queue.acquire().await.map_err(|error| Error::Internal(error.to_string()))
     }
 }
@@ -140,7 +142,8 @@ fn items<'a>(
     Ok(items)
 }
 
-fn layout(request: &HttpRequest) -> Result<Layout, Refusal> {
+/// How the items of a batch are written, as its content type says.
+pub fn layout(request: &HttpRequest) -> Result<Layout, Refusal> {
     if body::require_type(request, "application/x-ndjson").is_ok() {
         return Ok(Layout::Lines);
     }
@@ -149,7 +152,8 @@ fn layout(request: &HttpRequest) -> Result<Layout, Refusal> {
     })
 }
 
-async fn read(payload: Payload, state: &State) -> Result<Bytes, Refusal> {
+/// The body of a batch.
+pub async fn read(payload: Payload, state: &State) -> Result<Bytes, Refusal> {
     let mut payload = payload.into_inner();
     body::read_up_to(LARGEST_BYTES, &mut payload, state.door.limits.body).await
 }
@@ -184,7 +188,8 @@ async fn judge(
     answers
 }
 
-fn parameters(content: &[u8]) -> Result<Parameters, Refusal> {
+/// The parameters of an item.
+pub fn parameters(content: &[u8]) -> Result<Parameters, Refusal> {
     Parameters::from_json(content)
         .map_err(|refusal| Refusal { detail: refusal.detail.replacen("The body", "The item", 1), ..refusal })
 }
@@ -216,7 +221,7 @@ async fn refuse(state: &State, sender: &Sender, refusal: Refusal, content: &[u8]
 
 /// What is answered to a batch.
 #[derive(Serialize)]
-struct Verdicts<'a> {
+pub struct Verdicts<'a> {
     message: &'static str,
     counts: Counts<'a>,
     results: Vec<Verdict<'a>>,
@@ -237,7 +242,8 @@ struct Verdict<'a> {
 }
 
 impl<'a> Verdicts<'a> {
-    fn of(answers: &'a [Answer]) -> Self {
+    /// The verdicts, and how many came to what.
+    pub fn of(answers: &'a [Answer]) -> Self {
         let mut by_code: BTreeMap<&str, usize> = BTreeMap::new();
         for answer in answers {
             *by_code.entry(answer.code.as_str()).or_default() += 1;

@@ -311,13 +311,7 @@ impl Sender {
             let detail = format!("The key does not work from {}.", self.client);
             return Err(Refusal::new(Code::SourceIpNotAllowed, detail));
         }
-        let key = &self.key.row;
-        let may = |scope: Scope| key.scopes.0.iter().any(|word| word == scope.as_str());
-        if !may(needed) {
-            return Err(lacks(needed));
-        }
-        let may_decide_status = may(Scope::StatusWrite) && !matches!(proof, Proof::NotEnforced(_));
-        Ok(KeyPowers { advertisers: key.advertiser_ids.0.clone(), may_decide_status, proof })
+        if self.key.has(needed) { Ok(self.key.powers(proof)) } else { Err(lacks(needed)) }
     }
 }
 

@@ -2,6 +2,7 @@
 //! beforehand.
 
 use actix_web::HttpRequest;
+use serde_json::{Map, Value};
 
 use super::{credentials::Sender, masked};
 use crate::{
@@ -110,12 +111,20 @@ pub fn received(
             Err(_) if is_stranger => masked::unreadable(content.len()),
             Err(_) => masked::beginning(form, content),
             Ok(parameters) if is_stranger => masked::lengths(parameters),
-            Ok(parameters) => masked::parameters(parameters),
+            Ok(parameters) => as_asked(masked::parameters(parameters), asked),
         },
         click: named.map(|read| read.map(|(_, id)| id)),
         touch: named.and_then(Result::ok).map_or(Touch::Click, |(touch, _)| touch),
         report,
     }
+}
+
+/// The parameters with what the query of a POST asks for beside them.
+fn as_asked(mut parameters: Map<String, Value>, asked: &Result<Intent, Refusal>) -> Map<String, Value> {
+    if *asked == Ok(Intent::Validate) {
+        parameters.insert("validate_only".to_owned(), true.into());
+    }
+    parameters
 }
 
 /// What a test key signs, and what the query wants only validated, is not counted.

@@ -1,5 +1,6 @@
 //! What visitors and advertisers' back ends call: clicks, impressions and postbacks.
 
+pub mod adjustment_batch;
 pub mod adjustments;
 pub mod batch;
 mod click_query;

@@ -14,7 +14,7 @@ use crate::{
     },
     domain::{
         answer::Answer, attribution::Proof, click_id::Touch, counted::Counted, masking, postback::About,
-        pricing::Price, trace::Trace,
+        pricing::Price, rerun, trace::Trace,
     },
 };
 
@@ -66,6 +66,7 @@ pub fn conversion(received: &Received, counted: &Counted) -> Conversion {
 pub fn postback(incoming: &Incoming, answer: &Answer, trace: Trace) -> Postback {
     let received = &incoming.received;
     let goal = goal_of(incoming);
+    let rerun = rerun::check(About::Conversion, received.is_test, Some(answer.code), &received.request);
     Postback {
         partner_id: received.scope.id(),
         id: received.postback_id,
@@ -90,6 +91,7 @@ pub fn postback(incoming: &Incoming, answer: &Answer, trace: Trace) -> Postback 
         about: About::Conversion,
         order_id: order_id(received),
         trace: Some(Json(trace)),
+        rerunnable: rerun.is_ok(),
     }
 }
 

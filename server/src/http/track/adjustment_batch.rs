@@ -1,0 +1,149 @@
+//! Batches of adjustments: many in one signed message, each with a verdict of its own.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header,
+    post,
+    web::{Data, Payload},
+};
+use utoipa::ToSchema;
+
+use super::{
+    adjustments::{AdjustmentRequest, Sender, record},
+    batch::{Verdicts, layout, parameters, read},
+    conversion_report::{BatchVerdicts, MessageQuery, SignatureHeaders},
+    credentials::{self, Claim},
+    intake,
+    postbacks::{failed, respond},
+    rate_limits,
+};
+use crate::{
+    db::received::ReceivedAdjustment,
+    domain::{answer::Answer, batch, code::Code, refusal::Refusal},
+    error::{Error, Result},
+    http::{State, transport::Transport},
+};
+
+/// How many are made in one transaction: while it lasts, their conversions are locked.
+const AT_ONCE: usize = 200;
+
+/// Up to 1,000 adjustments.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+#[schema(max_items = 1000, examples(json!([{"adjustment_id": "R-77", "kind": "retraction", "goal": "purchase", "order_id": "A-1001", "reason": "item_returned"}])))]
+pub struct AdjustmentBatch(Vec<AdjustmentRequest>);
+
+/// What became of a batch.
+enum Outcome {
+    /// Each item has a verdict.
+    Judged(Vec<Answer>),
+    /// None was looked at.
+    Refused(Answer),
+}
+
+/// Adjusts up to 1,000 conversions in one message. It is a JSON array (`application/json`), or a JSON object in each line
+/// (`application/x-ndjson`), at most 1 MiB, signed once over the whole body. Each item is read, judged and logged for
+/// itself, in its order, and never keeps another one from being made: `results` has the same answer for each as a single
+/// adjustment would get, with its `index`. The batch itself is not recorded, so that 200 says nothing about the items.
+/// Send the same message again after a failure: what was made is answered `duplicate`. An item that says
+/// `"validate_only": true` is only validated.
+#[utoipa::path(tag = "Tracking",
+    request_body(content((AdjustmentBatch = "application/json"), (String = "application/x-ndjson", example = "{\"adjustment_id\":\"R-77\",\"kind\":\"retraction\",\"goal\":\"purchase\",\"order_id\":\"A-1001\"}\n")), description = "The adjustments."),
+    params(SignatureHeaders, MessageQuery),
+    responses((status = 200, description = "A verdict for each item.", body = BatchVerdicts)),
+    extensions(("x-codes" = json!(["payload_too_large", "unsupported_media_type"]))))]
+#[post("/adjustments/batch")]
+pub async fn report_adjustments(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
+    let outcome = receive(&request, payload, &state).await;
+    let response = match outcome.unwrap_or_else(|error| Outcome::Refused(failed(error))) {
+        Outcome::Judged(answers) => {
+            answers.iter().for_each(|answer| state.metrics.count_postback(answer.code));
+            HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(Verdicts::of(&answers))
+        }
+        Outcome::Refused(answer) => {
+            state.metrics.count_postback(answer.code);
+            respond(&answer)
+        }
+    };
+    rate_limits::tell(&request, response)
+}
+
+async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Result<Outcome> {
+    let transport = Transport::of(request, &state.trusted_proxies).require_private()?;
+    let layout = layout(request)?;
+    let _in_memory = state.batches.enter()?;
+    let content = read(payload, state).await?;
+    let claim = Claim::of_message(request.headers(), &content)?;
+    let signer = credentials::Sender::find(state, &claim, transport.client).await?;
+    signer.refuse_flood(state)?;
+    let sender = Sender::of(state, &signer, intake::asked_intent(request));
+    let items = match &sender.powers {
+        Ok(_) => batch::items(layout, &content),
+        Err(refusal) => Err(refusal.clone()),
+    };
+    if sender.powers.is_ok() {
+        // What is no batch counts as one.
+        let count = items.as_ref().map_or(1, Vec::len);
+        state.rate_limits.take_reports(request, sender.key.scope.id(), count, sender.received_at)?;
+    }
+    match items {
+        Ok(items) => {
+            let _turn = state.batches.take_turn().await?;
+            Ok(Outcome::Judged(judge(state, &sender, &items).await))
+        }
+        Err(refusal) => refuse(state, &sender, refusal, content.len()).await.map(Outcome::Refused),
+    }
+}
+
+/// Makes what can be made, some in each transaction.
+async fn judge(state: &State, sender: &Sender<'_>, items: &[&[u8]]) -> Vec<Answer> {
+    let places: Vec<(usize, &[u8])> = items.iter().copied().enumerate().collect();
+    let mut answers = Vec::with_capacity(items.len());
+    for some in places.chunks(AT_ONCE) {
+        match read_all(state, sender, some).await {
+            Ok(received) => answers.extend(made(state, sender, received).await),
+            Err(error) => answers.extend(vec![failed(error); some.len()]),
+        }
+    }
+    answers
+}
+
+async fn read_all(
+    state: &State,
+    sender: &Sender<'_>,
+    items: &[(usize, &[u8])],
+) -> Result<Vec<ReceivedAdjustment>> {
+    let mut received = Vec::with_capacity(items.len());
+    for (place, content) in items {
+        let sent = (parameters(content), content.len());
+        received.push(sender.read(state, sent, i32::try_from(*place).ok()).await?);
+    }
+    Ok(received)
+}
+
+/// The verdicts on some. What cannot be written for a reason of its own keeps no other from being made.
+async fn made(state: &State, sender: &Sender<'_>, received: Vec<ReceivedAdjustment>) -> Vec<Answer> {
+    let (scope, count) = (sender.key.scope, received.len());
+    match record(state, scope, received.clone(), sender.hand()).await {
+        Ok(answers) => answers,
+        Err(Error::Internal(why)) if count > 1 => {
+            tracing::warn!(why, "adjustments could not be recorded together");
+            let mut answers = Vec::with_capacity(count);
+            for one in received {
+                let alone = record(state, scope, vec![one], sender.hand()).await;
+                answers.extend(alone.unwrap_or_else(|error| vec![failed(error)]));
+            }
+            answers
+        }
+        Err(error) => vec![failed(error); count],
+    }
+}
+
+/// Refuses a batch as a whole; one line of the log says so.
+async fn refuse(state: &State, sender: &Sender<'_>, refusal: Refusal, bytes: usize) -> Result<Answer> {
+    let received = sender.unread(state, refusal, bytes);
+    let answers = record(state, sender.key.scope, vec![received], sender.hand()).await?;
+    let answer = answers.into_iter().next().unwrap_or_else(|| Answer::refused(Refusal::of(Code::Internal)));
+    // The line of the log exists for the key's owner; who cannot sign does not learn that the key does.
+    Ok(if sender.is_stranger() { Answer { postback_id: None, ..answer } } else { answer })
+}
