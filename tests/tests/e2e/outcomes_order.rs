@@ -59,7 +59,7 @@ impl Fault {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Form {
+enum Sent {
     Query,
     Form,
     Json,
@@ -84,8 +84,8 @@ impl Shop {
         acme.goal(capped).await;
         let click_id = acme.click().await;
         let shop = Self { app, acme, click_id };
-        shop.send(&[OverTheCap], Form::Json, "counted").await.expect(201);
-        shop.send(&[], Form::Json, "counted").await.expect(201);
+        shop.send(&[OverTheCap], Sent::Json, "counted").await.expect(201);
+        shop.send(&[], Sent::Json, "counted").await.expect(201);
         shop
     }
 
@@ -119,18 +119,18 @@ impl Shop {
     }
 
     /// Sends a report with these faults.
-    async fn send(&self, faults: &[Fault], form: Form, order: &str) -> Answer {
+    async fn send(&self, faults: &[Fault], form: Sent, order: &str) -> Answer {
         let has = |fault: Fault| faults.contains(&fault);
         let report = self.report(faults, order);
-        let mut text = if form == Form::Json { report.to_string() } else { urlencoded(&report) };
+        let mut text = if form == Sent::Json { report.to_string() } else { urlencoded(&report) };
         if has(Unreadable) {
-            text = if form == Form::Json { text.replacen('{', "{\"x\": }{", 1) } else { text + "&x=1&x=2" };
+            text = if form == Sent::Json { text.replacen('{', "{\"x\": }{", 1) } else { text + "&x=1&x=2" };
         }
         let scheme = if has(PlainHttp) { "http" } else { "https" };
         let request = match form {
-            Form::Query => self.signed_query(&text, has(BadSignature)),
-            Form::Form => self.signed("/v1/postback", "application/x-www-form-urlencoded", &text, faults),
-            Form::Json => self.signed("/v1/conversions", "application/json", &text, faults),
+            Sent::Query => self.signed_query(&text, has(BadSignature)),
+            Sent::Form => self.signed("/v1/postback", "application/x-www-form-urlencoded", &text, faults),
+            Sent::Json => self.signed("/v1/conversions", "application/json", &text, faults),
         };
         Answer::to(request.header("x-forwarded-proto", scheme)).await
     }
@@ -187,9 +187,9 @@ async fn of_two_faults_the_earlier_is_answered() {
             shop.use_up().await;
             is_used_up = true;
         }
-        for form in [Form::Query, Form::Form, Form::Json] {
+        for form in [Sent::Query, Sent::Form, Sent::Json] {
             // A query has no type.
-            if form == Form::Query && faults.contains(&WrongType) {
+            if form == Sent::Query && faults.contains(&WrongType) {
                 continue;
             }
             number += 1;
@@ -238,7 +238,7 @@ async fn a_repetition_is_answered_before_whatever_has_changed_since() {
         shop.acme.agency.patch(path, changes).await.expect(200);
     }
     shop.app.clock.advance(400 * 86_400);
-    for form in [Form::Query, Form::Form, Form::Json] {
+    for form in [Sent::Query, Sent::Form, Sent::Json] {
         let again = shop.send(&[], form, "counted").await.expect(200);
         assert_eq!((&again["code"], &again["retry"]), (&json!("duplicate"), &json!("no")), "{form:?}");
     }
