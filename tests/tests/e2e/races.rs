@@ -298,7 +298,9 @@ async fn decisions_refunds_and_the_end_of_a_hold_at_once_are_a_legal_history() {
         let (refunded, restated, decided) = tokio::join!(
             send(&http, other, "/v1/adjustments", now, refund),
             send(&http, place, "/v1/adjustments", now, less),
-            place.agency.post(&path, json!({"kind": if number % 3 == 0 { "reject" } else { "approve" }})),
+            place
+                .agency
+                .post(&path, json!({"kind": if number.is_multiple_of(3) { "reject" } else { "approve" }})),
         );
         assert_eq!((refunded.status, restated.status), (200, 200), "{refunded:?} {restated:?}");
         assert!([200, 409].contains(&decided.status), "{decided:?}");

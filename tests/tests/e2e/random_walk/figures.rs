@@ -137,13 +137,13 @@ pub type Only<'a> = Option<(&'a str, &'a str)>;
 impl World {
     /// The rows of a report.
     pub fn rows(&self, dimensions: &[&str], only: Only<'_>) -> Rows {
-        let mut rows: BTreeMap<Vec<Option<String>>, (i64, i64, Vec<&Conversion>)> = BTreeMap::new();
+        let mut rows: BTreeMap<_, (i64, i64, Vec<&Conversion>)> = BTreeMap::new();
         let clicks = self.clicks.iter().map(|click| (click.at, click.link, 1, 0));
         let bots = self.bots.iter().map(|(at, link)| (*at, *link, 0, 1));
         for (at, link, click, bot) in clicks.chain(bots) {
             let of = |name: &str| self.of_click(name, at, &self.links[link]);
             if only.is_none_or(|(name, id)| name == "goal" || of(name).as_deref() == Some(id)) {
-                let row = rows.entry(dimensions.iter().map(|name| of(name)).collect()).or_default();
+                let row = rows.entry(dimensions.iter().map(|name| of(name)).collect::<Vec<_>>()).or_default();
                 (row.0, row.1) = (row.0 + click, row.1 + bot);
             }
         }
