@@ -227,7 +227,7 @@ async fn money_is_exact_or_refused() {
     for number in [json!(1.1), json!(5), json!(1e308)] {
         let mut body = order(&click_id, "number", "1", "EUR", &now);
         body["amount"] = number;
-        acme.report(body).await.refused(400, "malformed");
+        acme.report(body).await.refused(422, "amount_invalid");
     }
     let report = acme.agency.report_until("", "/totals/conversions/total", json!(8)).await;
     let euros = report["totals"]["money"]
