@@ -39,8 +39,8 @@ pub async fn answer<B: MessageBody + 'static>(
     Ok(response)
 }
 
-/// Finds who answers. What comes most is found before all others, and without patterns: those would cost as much as the
-/// rest of a click.
+/// Finds who answers. What comes most is found before all others, and without patterns: those would cost some 10,700
+/// instructions for each click.
 async fn route<B: MessageBody + 'static>(
     state: &State,
     request: ServiceRequest,
