@@ -204,6 +204,7 @@ CREATE TABLE clicks (
     PRIMARY KEY (partner_id, id)
 ) STRICT, WITHOUT ROWID;
 
+-- Long rows stand in a tree of their own, which has no keys to compare and is only appended to.
 CREATE TABLE postbacks (
     partner_id    BLOB NOT NULL,
     id            BLOB NOT NULL,
@@ -220,7 +221,7 @@ CREATE TABLE postbacks (
     request       TEXT NOT NULL,
     answer        TEXT NOT NULL,
     PRIMARY KEY (partner_id, id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE conversions (
     partner_id     BLOB NOT NULL,
@@ -250,10 +251,8 @@ CREATE TABLE conversions (
     postback_id    BLOB NOT NULL,
     parameters     TEXT NOT NULL,
     updated_at     INTEGER NOT NULL,
-    PRIMARY KEY (partner_id, id),
-    FOREIGN KEY (partner_id, advertiser_id) REFERENCES advertisers (partner_id, id),
-    FOREIGN KEY (partner_id, goal_id) REFERENCES goals (partner_id, id)
-) STRICT, WITHOUT ROWID;
+    PRIMARY KEY (partner_id, id)
+) STRICT;
 -- Counting once. Whatever races, one of these decides.
 CREATE UNIQUE INDEX conversions_count_key ON conversions (partner_id, advertiser_id, goal_id, count_key);
 CREATE UNIQUE INDEX conversions_order_key ON conversions (partner_id, advertiser_id, goal_id, order_id)

@@ -66,14 +66,14 @@ macro_rules! bulk_tables {
                 message_id: Nullable<Text> = Option<String>,
                 code: Text = String,
                 http_status: Integer = i32,
-                request: Text = Json<Map<String, Value>>,
+                request: Text = Document,
                 answer: Text = Document,
                 batch_index: Nullable<Integer> = Option<i32>,
                 test: Bool = bool,
                 not_enforced: Nullable<Text> = Option<String>,
                 about: Text = About,
                 order_id: Nullable<Text> = Option<String>,
-                trace: Nullable<Text> = Option<Json<Trace>>,
+                trace: Nullable<Text> = Option<Document>,
                 rerunnable: Bool = bool,
             ]
         );
@@ -260,7 +260,6 @@ pub(in crate::db) mod types {
             postback::{About, Form},
             rate::Rate,
             time::Timestamp,
-            trace::Trace,
             visitor::ClickClass,
         },
     };

@@ -85,11 +85,19 @@ pub fn no_goal(name: &str, goals: &[GoalRules]) -> Refusal {
 pub fn count_key(counting: Counting, click: Option<ClickId>, order_id: Option<&str>) -> String {
     match (counting, click, order_id) {
         (Counting::PerOrder, _, Some(order)) | (Counting::Once, None, Some(order)) => {
-            format!("order:{order}")
+            format!("{ORDER}{order}")
         }
         (_, Some(click), _) => format!("click:{}", super::base32::encode(click.bytes())),
         (_, None, None) => String::new(),
     }
+}
+
+/// What begins a key that is an order, and says no more than that.
+const ORDER: &str = "order:";
+
+/// Whether a key is an order.
+pub fn is_order(count_key: &str) -> bool {
+    count_key.starts_with(ORDER)
 }
 
 fn check_goal(report: &Report, goal: &GoalRules, facts: &Facts) -> Result<(), Refusal> {

@@ -1,8 +1,6 @@
 //! A postback as its sender means it: the report of a conversion, read from parameters.
 //! Everything that can be said without the database is said here; what needs a goal or a click is `attribution`.
 
-use std::collections::HashSet;
-
 use serde_json::{Map, Value};
 
 use super::{
@@ -237,19 +235,20 @@ fn is_sha256(text: &str) -> bool {
 
 /// Refuses a placeholder that the sending system did not fill in.
 pub(super) fn check_macros(parameters: &Parameters) -> Result<(), Refusal> {
-    let placeholders: HashSet<String> = PARAMETERS
-        .iter()
-        .flat_map(|parameter| parameter.aliases.iter().chain([&parameter.name]))
-        .map(|name| name.to_ascii_uppercase())
-        .collect();
     let errors: Vec<_> = parameters
         .iter()
         .filter_map(|(name, value)| Some((name, value.as_str()?)))
         // The codes of currencies and goals are in capitals too.
-        .filter(|(name, text)| is_placeholder(text) || (*name != "goal" && placeholders.contains(*text)))
+        .filter(|(name, text)| is_placeholder(text) || (*name != "goal" && is_name_in_capitals(text)))
         .map(|(name, text)| FieldError::new(name, format!("`{text}` is a placeholder, not a value")))
         .collect();
     if errors.is_empty() { Ok(()) } else { Err(Refusal::fields(Code::UnresolvedMacro, errors)) }
+}
+
+/// A placeholder may be no more than the parameter's own name, in capitals.
+fn is_name_in_capitals(text: &str) -> bool {
+    let names = || PARAMETERS.iter().flat_map(|parameter| parameter.aliases.iter().chain([&parameter.name]));
+    !text.bytes().any(|byte| byte.is_ascii_lowercase()) && names().any(|name| name.eq_ignore_ascii_case(text))
 }
 
 fn is_placeholder(text: &str) -> bool {

@@ -1,9 +1,11 @@
 //! The log of postbacks.
 
 use diesel::{
+    BoxableExpression,
     dsl::{not, sql},
+    expression::SqlLiteral,
     prelude::*,
-    sql_types::Bool,
+    sql_types::{Bool, Nullable},
 };
 
 use super::{Conn, Db, reruns::is_rerunnable};
@@ -11,7 +13,7 @@ use crate::{
     db::{
         list::{PostbackFilter, narrow},
         rows::records::Postback,
-        schema::postbacks,
+        schema::{conversions, postbacks},
         scope::PartnerScope,
     },
     domain::{
@@ -58,7 +60,7 @@ pub fn list(
     filter: &PostbackFilter,
     (before, rows): (Option<PostbackId>, i64),
 ) -> QueryResult<Vec<Postback>> {
-    let mut query = filtered(scope, filter);
+    let mut query = filtered(conn, scope, filter)?;
     if let Some(id) = before {
         query = query.filter(postbacks::id.lt(id));
     }
@@ -72,7 +74,7 @@ pub fn following(
     filter: &PostbackFilter,
     (after, before, rows): (PostbackId, Timestamp, i64),
 ) -> QueryResult<Vec<Postback>> {
-    filtered(scope, filter)
+    filtered(conn, scope, filter)?
         .filter(postbacks::id.gt(after).and(postbacks::id.lt(first_id(before))))
         .order(postbacks::id)
         .limit(rows)
@@ -82,7 +84,7 @@ pub fn following(
 
 type Filtered = postbacks::BoxedQuery<'static, Db>;
 
-fn filtered(scope: &PartnerScope, filter: &PostbackFilter) -> Filtered {
+fn filtered(conn: &mut Conn, scope: &PartnerScope, filter: &PostbackFilter) -> QueryResult<Filtered> {
     let own = postbacks::partner_id.eq(scope.id()).and(postbacks::test.eq(filter.test));
     let mut query = of_outcome(postbacks::table.filter(own).into_boxed::<Db>(), filter);
     if let Some(from) = filter.received_from {
@@ -97,25 +99,60 @@ fn filtered(scope: &PartnerScope, filter: &PostbackFilter) -> Filtered {
         Some(false) => query.filter(not(is_rerunnable())),
         None => query,
     };
-    narrow!(
+    if let Some(order) = &filter.order_id {
+        let counted = conversions::order_id.eq(order);
+        let counted = counting(conn, scope, Box::new(counted))?;
+        query = query.filter(found_by(scope, || Box::new(postbacks::order_id.eq(order.clone())), counted));
+    }
+    if let Some(click) = filter.click_id {
+        let counted = conversions::click_id.eq(click);
+        let counted = counting(conn, scope, Box::new(counted))?;
+        query = query.filter(found_by(scope, || Box::new(postbacks::click_id.eq(click)), counted));
+    }
+    Ok(narrow!(
         query,
         filter.advertiser_id => postbacks::advertiser_id,
         filter.goal_id => postbacks::goal_id,
-        filter.click_id => postbacks::click_id,
-        filter.order_id.clone() => postbacks::order_id,
-    )
+    ))
+}
+
+type Condition = Box<dyn BoxableExpression<postbacks::table, Db, SqlType = Nullable<Bool>>>;
+type Counted<'a> = Box<dyn BoxableExpression<conversions::table, Db, SqlType = Nullable<Bool>> + 'a>;
+
+/// The lines that conversions were counted by.
+fn counting(conn: &mut Conn, scope: &PartnerScope, which: Counted) -> QueryResult<Vec<PostbackId>> {
+    conversions::table
+        .filter(conversions::partner_id.eq(scope.id()).and(which))
+        .select(conversions::postback_id)
+        .load(conn)
+}
+
+/// Lines of a click or of an order: those out of the common have an index, and the others are those of the conversions.
+/// Each of the two ways names all that its index needs.
+fn found_by(
+    scope: &PartnerScope,
+    is_named: impl Fn() -> Condition,
+    counted: Vec<PostbackId>,
+) -> Condition {
+    let own = || postbacks::partner_id.eq(scope.id());
+    let uncommon = own().and(is_named()).and(is_uncommon());
+    let counted = own().and(is_named()).and(postbacks::id.eq_any(counted));
+    Box::new(uncommon.or(counted))
 }
 
 /// What is refused or otherwise out of the common has its own indexes, under conditions that are repeated here to the
 /// letter: a value that is bound is none that an index can be chosen by.
+fn is_uncommon() -> SqlLiteral<Bool> {
+    sql("code NOT IN ('accepted', 'accepted_pending', 'accepted_on_hold')")
+}
+
 fn of_outcome(mut query: Filtered, filter: &PostbackFilter) -> Filtered {
     let common = [Code::Accepted, Code::AcceptedPending, Code::AcceptedOnHold];
     if !filter.codes.is_empty() {
         let words: Vec<&str> = filter.codes.iter().map(|code| code.as_str()).collect();
         query = query.filter(postbacks::code.eq_any(words));
         if !filter.codes.iter().any(|code| common.contains(code)) {
-            let is_uncommon = "code NOT IN ('accepted', 'accepted_pending', 'accepted_on_hold')";
-            query = query.filter(sql::<Bool>(is_uncommon));
+            query = query.filter(is_uncommon());
         }
     }
     match filter.result {

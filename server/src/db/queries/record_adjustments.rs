@@ -2,14 +2,13 @@
 
 use super::{
     Conn, adjust, bulk,
-    record_postbacks::{kept, without_nul},
+    record_postbacks::{kept, request},
 };
 use crate::{
     db::{
         received::{Asked, Hand, Made, Occasion, ReceivedAdjustment},
         rows::records::Postback,
         scope::PartnerScope,
-        sql_types::Json,
     },
     domain::{
         answer::{Adjusted, Answer},
@@ -97,7 +96,7 @@ fn line(
         message_id: Some(received.message_id.clone()),
         code: answer.code.as_str().to_owned(),
         http_status: i32::from(answer.code.status()),
-        request: Json(without_nul(received.request.clone())),
+        request: request(&received.request),
         answer: kept(answer),
         batch_index: received.batch_index,
         test: received.is_test,

@@ -7,7 +7,7 @@ use diesel::{
     serialize::{self, Output, ToSql},
     sql_types::Text,
 };
-use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, ser::SerializeMap};
 use serde_json::{Map, Value};
 
 /// The text of a JSON object.
@@ -37,6 +37,11 @@ impl Document {
 
     /// Its members.
     pub fn members(&self) -> Map<String, Value> {
+        self.read()
+    }
+
+    /// What it was written from; what an empty object stands for if it was written from something else.
+    pub fn read<T: DeserializeOwned + Default>(&self) -> T {
         serde_json::from_str(&self.0).unwrap_or_default()
     }
 }

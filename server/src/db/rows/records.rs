@@ -129,14 +129,14 @@ pub struct Postback {
     pub message_id: Option<String>,
     pub code: String,
     pub http_status: i32,
-    pub request: Json<Map<String, Value>>,
+    pub request: Document,
     pub answer: Document,
     pub batch_index: Option<i32>,
     pub test: bool,
     pub not_enforced: Option<String>,
     pub about: About,
     pub order_id: Option<String>,
-    pub trace: Option<Json<Trace>>,
+    pub trace: Option<Document>,
     pub rerunnable: bool,
 }
 
@@ -153,9 +153,14 @@ impl Postback {
         }
     }
 
+    /// What explains its outcome; none where an earlier version logged it.
+    pub fn trace(&self) -> Option<Trace> {
+        self.trace.as_ref().map(Document::read)
+    }
+
     /// Whether it is a batch that was refused as a whole, or an item of one.
     pub fn is_of_batch(&self) -> bool {
-        self.batch_index.is_some() || self.trace.as_ref().is_some_and(|trace| trace.0.origin.whole_batch)
+        self.batch_index.is_some() || self.trace().is_some_and(|trace| trace.origin.whole_batch)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
         code::Code,
         explanation::{self, Finding, Line, Passed},
         ids::PostbackId,
-        trace::{Check, Trace},
+        trace::Check,
     },
     error::Result,
     http::{State, caller::Caller},
@@ -64,8 +64,8 @@ impl From<Finding> for CheckView {
 
 impl From<Postback> for Explanation {
     fn from(row: Postback) -> Self {
-        let (usual, answer) = (Trace::default(), row.answer.members());
-        let trace = row.trace.as_ref().map_or(&usual, |trace| &trace.0);
+        let (request, answer) = (row.request.members(), row.answer.members());
+        let trace = row.trace().unwrap_or_default();
         let line = Line {
             form: row.form,
             in_batch: row.is_of_batch(),
@@ -75,9 +75,9 @@ impl From<Postback> for Explanation {
             conversion_id: row.conversion_id,
             not_enforced: row.not_enforced.as_deref(),
             code: &row.code,
-            request: &row.request.0,
+            request: &request,
             answer: &answer,
-            trace,
+            trace: &trace,
         };
         let checks = explanation::explain(&line).into_iter().map(CheckView::from).collect();
         let signed_content = trace.origin.signed.clone();

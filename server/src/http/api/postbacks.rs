@@ -99,7 +99,7 @@ pub struct PostbackView {
 impl PostbackView {
     /// A row with what came of running it again, and the key of the partner's click ids.
     pub fn new(row: Postback, reruns: Vec<Rerun>, key: &ClickIdKey) -> Self {
-        let origin = row.trace.as_ref().map(|trace| &trace.0.origin);
+        let origin = row.trace().map(|trace| trace.origin);
         let (method, path) = row.endpoint();
         let why_not = why_not(&row, &reruns);
         Self {
@@ -108,9 +108,9 @@ impl PostbackView {
             reruns: reruns.into_iter().map(RerunView::from).collect(),
             method,
             path,
-            source_ip: origin.and_then(|origin| origin.ip).map(|ip| ip.to_string()),
-            bytes: origin.map(|origin| origin.bytes),
-            signed_at: origin.and_then(|origin| origin.timestamp.clone()),
+            source_ip: origin.as_ref().and_then(|origin| origin.ip).map(|ip| ip.to_string()),
+            bytes: origin.as_ref().map(|origin| origin.bytes),
+            signed_at: origin.and_then(|origin| origin.timestamp),
             order_id: row.order_id,
             id: row.id,
             about: row.about,
@@ -127,7 +127,7 @@ impl PostbackView {
             not_enforced: row.not_enforced,
             code: row.code,
             http_status: row.http_status,
-            request: row.request.0,
+            request: row.request.members(),
             answer: row.answer.members(),
         }
     }

@@ -40,7 +40,9 @@ pub async fn again(state: &State, scope: PartnerScope, line: Postback, intent: I
         None if key.row.token_hash.is_some() => Proof::WeakToken,
         None => Proof::Signature,
     };
-    let (parameters, left_out) = rerun::restored(&line.request.0);
+    let origin = line.trace().map(|trace| trace.origin).unwrap_or_default();
+    let request = line.request.members();
+    let (parameters, left_out) = rerun::restored(&request);
     let report = Report::parse(&parameters, line.form, line.received_at).map(|report| Report {
         // What the key left no choice about then is not asked again, when it covers more now.
         advertiser: report.advertiser.or(line.advertiser_id.map(Reference::Id)),
@@ -62,8 +64,8 @@ pub async fn again(state: &State, scope: PartnerScope, line: Postback, intent: I
         message_id: line.message_id,
         batch_index: line.batch_index,
         is_test: line.test,
-        origin: line.trace.map(|trace| trace.0.origin).unwrap_or_default(),
-        request: line.request.0,
+        origin,
+        request,
         click: named.map(|read| read.map(|(_, id)| id)),
         touch: named.and_then(std::result::Result::ok).map_or(Touch::Click, |(touch, _)| touch),
         report,

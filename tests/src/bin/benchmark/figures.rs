@@ -3,15 +3,15 @@
 use serde_json::{Value, json};
 
 use crate::{
-    options::Options,
+    options::Load,
     rounds::{Measured, Round},
     wrk::Run,
 };
 
 /// Prints how it is measured, and the heading of the rounds.
-pub fn print_heading(options: &Options) {
+pub fn print_heading(load: &Load) {
     let processors = std::thread::available_parallelism().map_or(0, usize::from);
-    let Options { seconds, connections, threads, .. } = options;
+    let Load { seconds, connections, threads, .. } = load;
     println!(
         "{connections} connections for {seconds} s each; {processors} processors, {threads} of wrk's threads\n"
     );
@@ -72,13 +72,13 @@ impl Figures<'_> {
     }
 
     /// The line for programs.
-    pub fn to_json(&self, options: &Options, database: &str) -> Value {
+    pub fn to_json(&self, load: &Load, database: &str) -> Value {
         let [bare_rps, bare_p50, bare_p99] = self.medians(&bare);
         let [click_rps, click_p50, click_p99] = self.medians(&|round| &round.clicks.run);
         let [postback_rps, postback_p50, postback_p99] = self.medians(&|round| &round.postbacks.run);
         json!({
-            "database": database, "rounds": options.rounds, "seconds": options.seconds,
-            "connections": options.connections,
+            "database": database, "rounds": load.rounds, "seconds": load.seconds,
+            "connections": load.connections,
             "bare_rps": bare_rps.round(), "click_rps": click_rps.round(), "postback_rps": postback_rps.round(),
             "click_ratio": rounded(self.median(click_ratio)), "postback_ratio": rounded(self.median(postback_ratio)),
             "bare_p50_ms": rounded(bare_p50), "bare_p99_ms": rounded(bare_p99), "click_p50_ms": rounded(click_p50), "click_p99_ms": rounded(click_p99),
@@ -164,13 +164,14 @@ fn batch_factor(round: &Round) -> f64 {
     round.batches.rate() / round.postbacks.rate()
 }
 
-fn median(mut figures: Vec<f64>) -> f64 {
+/// The middle one.
+pub fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     let middle = figures.len() / 2;
     if figures.len() % 2 == 1 { figures[middle] } else { (figures[middle - 1] + figures[middle]) / 2.0 }
 }
 
 /// With three decimals.
-fn rounded(figure: f64) -> f64 {
+pub fn rounded(figure: f64) -> f64 {
     (figure * 1_000.0).round() / 1_000.0
 }

@@ -10,6 +10,8 @@ use clap::Parser;
 
 mod bare;
 mod figures;
+mod floor;
+mod least;
 mod machine;
 mod open_loop;
 mod options;
@@ -29,7 +31,11 @@ use setting::Setting;
 async fn main() -> ExitCode {
     match CommandLine::parse().command {
         Command::Bare => bare::serve().await.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
+        Command::Least { database } => {
+            least::serve(&database).await.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+        }
         Command::Run(options) => measure(&options).await,
+        Command::Floor(load) => floor::measure(&load).await,
         Command::Overload(options) => overload::measure(&options).await,
     }
 }
@@ -39,8 +45,8 @@ async fn measure(options: &Options) -> ExitCode {
     let database = if setting.database.is_postgres() { "postgres" } else { "sqlite" };
     let mut rounds = Rounds::start(setting, options).await;
     let mut measured = Vec::new();
-    figures::print_heading(options);
-    for number in 1..=options.rounds {
+    figures::print_heading(&options.load);
+    for number in 1..=options.load.rounds {
         measured.push(rounds.run().await);
         figures::print_round(number, &measured[measured.len() - 1]);
     }
@@ -51,7 +57,7 @@ async fn measure(options: &Options) -> ExitCode {
     figures.print();
     let verified = setting.stop(&options.server).await;
     let outcome = conclude(&figures, verified);
-    println!("{}", figures.to_json(options, database));
+    println!("{}", figures.to_json(&options.load, database));
     outcome
 }
 

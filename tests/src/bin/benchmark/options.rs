@@ -17,8 +17,15 @@ pub struct CommandLine {
 pub enum Command {
     /// Answer every request with 302 and do nothing else; print the address first
     Bare,
+    /// Store one row for each request and do nothing else, on an empty database; print the address first
+    Least {
+        /// Where the database is, as `DATABASE_URL` would say
+        database: String,
+    },
     /// Measure
     Run(Options),
+    /// Measure how near to the bare server one row for each request comes
+    Floor(Load),
     /// Offer more clicks than the server can take
     Overload(OverloadOptions),
 }
@@ -29,6 +36,14 @@ pub struct Options {
     /// The server's program
     #[arg(long)]
     pub server: PathBuf,
+    /// How much load
+    #[command(flatten)]
+    pub load: Load,
+}
+
+/// How much load.
+#[derive(Args)]
+pub struct Load {
     /// Rounds; figures are medians over them
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     pub rounds: u64,

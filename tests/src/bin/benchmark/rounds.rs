@@ -88,9 +88,9 @@ pub struct Rounds {
 impl Rounds {
     /// Warms everything up.
     pub async fn start(setting: Setting, options: &Options) -> Self {
-        let wrk = Wrk::new(setting.database.folder.path(), options);
+        let wrk = Wrk::new(setting.database.folder.path(), &options.load);
         let sales = Sales::of(&setting.acme, &setting.database);
-        let (unsold, newest, seconds) = (VecDeque::new(), [0; 16], options.seconds);
+        let (unsold, newest, seconds) = (VecDeque::new(), [0; 16], options.load.seconds);
         let mut rounds =
             Self { setting, wrk, sales, unsold, newest, fastest: 0.0, seconds, beside: Vec::new() };
         rounds

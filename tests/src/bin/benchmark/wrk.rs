@@ -8,7 +8,7 @@ use std::{
 use serde::Deserialize;
 use tokio::process::Command;
 
-use crate::options::Options;
+use crate::options::Load;
 
 const SCRIPT: &str = include_str!("wrk.lua");
 /// How long wrk waits for the last answers, in seconds.
@@ -79,9 +79,9 @@ pub struct Wrk {
 
 impl Wrk {
     /// A generator that keeps its files in a folder.
-    pub fn new(folder: &Path, options: &Options) -> Self {
+    pub fn new(folder: &Path, load: &Load) -> Self {
         std::fs::write(folder.join("wrk.lua"), SCRIPT).unwrap();
-        let Options { seconds, connections, threads, .. } = *options;
+        let Load { seconds, connections, threads, .. } = *load;
         Self { folder: folder.to_owned(), seconds, connections, threads }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use diesel::prelude::*;
+use diesel::{dsl::sql, prelude::*, sql_types::Bool};
 
 use super::{
     super::{Conn, adjustments},
@@ -17,7 +17,7 @@ use crate::{
         sql_types::VisitCountry,
     },
     domain::{
-        attribution::{ClickFacts, Credit, CreditedClick, Previous},
+        attribution::{self, ClickFacts, Credit, CreditedClick, Previous},
         click_id::{ClickId, ClickIdError, Touch},
         country::Country,
         ids::{AdvertiserId, CampaignId, CreativeId, GoalId, LinkId, PartnerId, PublisherId},
@@ -50,7 +50,7 @@ pub struct Ledger {
     by_order: HashMap<(Place, String), Previous>,
 }
 
-/// What a batch asks for.
+/// What a batch asks for. A key that is an order is found with the orders.
 #[derive(Default)]
 struct Wanted {
     touches: BTreeMap<(Touch, PartnerId), Vec<ClickId>>,
@@ -59,21 +59,26 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn of(batch: &[&Incoming]) -> Self {
+    fn of(batch: &[&Incoming], with_earlier: bool) -> Self {
         let mut wanted = Self::default();
         for incoming in batch {
             let (Ok(report), Ok(advertiser)) = (&incoming.received.report, &incoming.set_up.advertiser)
             else {
                 continue;
             };
-            let Some((goal, key)) = key_of(incoming, report) else { continue };
             let partner = incoming.received.scope.id();
             if let Some(Ok(click)) = incoming.received.click {
                 wanted.touches.entry((incoming.received.touch, partner)).or_default().push(click);
             }
+            if !with_earlier {
+                continue;
+            }
+            let Some((goal, key)) = key_of(incoming, report) else { continue };
             let place = (partner, *advertiser, goal);
             wanted.orders.entry(place).or_default().extend(report.order_id.clone());
-            wanted.keys.entry(place).or_default().push(key);
+            if !attribution::is_order(&key) {
+                wanted.keys.entry(place).or_default().push(key);
+            }
         }
         wanted
     }
@@ -82,7 +87,7 @@ impl Wanted {
 impl Ledger {
     /// Loads what a batch asks for: its clicks, and, if wanted, the conversions with the same keys and orders.
     pub fn load(conn: &mut Conn, batch: &[&Incoming], with_earlier: bool) -> Result<Self> {
-        let (wanted, mut ledger) = (Wanted::of(batch), Self::default());
+        let (wanted, mut ledger) = (Wanted::of(batch, with_earlier), Self::default());
         for ((touch, partner), ids) in wanted.touches {
             for row in load(touch)(conn, &PartnerScope::established(partner), ids)? {
                 let (id, class, advertiser_id, campaign_id, creative_id, link_id, publisher_id, country) =
@@ -91,9 +96,6 @@ impl Ledger {
                 let country = country.and_then(|VisitCountry(country)| country);
                 ledger.clicks.insert((partner, id), (class, credit, country));
             }
-        }
-        if !with_earlier {
-            return Ok(ledger);
         }
         for (place, keys) in wanted.keys {
             let rows = load_by_key(conn, place, keys)?;
@@ -189,12 +191,14 @@ fn as_reported(conn: &mut Conn, place: Place, rows: Vec<Conversion>) -> QueryRes
     Ok(rows.into_iter().map(reported).collect())
 }
 
+/// Of keys that are no orders; the condition is the index's own, to the letter.
 fn load_by_key(conn: &mut Conn, place: Place, keys: Vec<String>) -> QueryResult<Vec<Conversion>> {
     use conversions::*;
     let (partner, advertiser, goal) = place;
     table
         .filter(partner_id.eq(partner).and(advertiser_id.eq(advertiser)))
         .filter(goal_id.eq(goal).and(count_key.eq_any(keys)))
+        .filter(sql::<Bool>("substr(count_key, 1, 6) <> 'order:'"))
         .select(Conversion::as_select())
         .load(conn)
 }

@@ -80,7 +80,7 @@ pub fn postback(incoming: &Incoming, answer: &Answer, trace: Trace) -> Postback 
         message_id: received.message_id.clone(),
         code: answer.code.as_str().to_owned(),
         http_status: i32::from(answer.code.status()),
-        request: Json(without_nul(received.request.clone())),
+        request: request(&received.request),
         answer: kept(answer),
         batch_index: received.batch_index,
         test: received.is_test,
@@ -90,7 +90,7 @@ pub fn postback(incoming: &Incoming, answer: &Answer, trace: Trace) -> Postback 
         },
         about: About::Conversion,
         order_id: order_id(received),
-        trace: Some(Json(trace)),
+        trace: Some(Document::written(&trace)),
         rerunnable: rerun.is_ok(),
     }
 }
@@ -114,13 +114,18 @@ pub fn kept(answer: &Answer) -> Document {
     }
 }
 
-/// PostgreSQL keeps no NUL in a document. The refusal says that there was one; the log shows where.
-pub fn without_nul(document: Map<String, Value>) -> Map<String, Value> {
-    if document.iter().any(|(name, value)| name.contains('\0') || has_nul(value)) {
-        document.into_iter().map(|(name, value)| (replaced(name), value_without_nul(value))).collect()
+/// What came, for the log. PostgreSQL looks into no document that has a NUL. The refusal says that there was one; the log
+/// shows where.
+pub fn request(received: &Map<String, Value>) -> Document {
+    if received.iter().any(|(name, value)| name.contains('\0') || has_nul(value)) {
+        Document::written(&without_nul(received.clone()))
     } else {
-        document
+        Document::written(received)
     }
+}
+
+fn without_nul(document: Map<String, Value>) -> Map<String, Value> {
+    document.into_iter().map(|(name, value)| (replaced(name), value_without_nul(value))).collect()
 }
 
 fn has_nul(value: &Value) -> bool {

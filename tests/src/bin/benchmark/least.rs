@@ -1,0 +1,235 @@
+//! The least server that answers after its commit: actix-web, a queue, a writer, and rows as long as ours. It reads no
+//! parameter, looks nothing up, decides and counts nothing: what it cannot do in a second, no tracker on these libraries
+//! and this database can.
+
+use std::{
+    path::Path,
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::available_parallelism,
+};
+
+use actix_web::{
+    App, HttpRequest, HttpResponse, HttpServer,
+    http::header::{ContentType, LOCATION},
+    web::{self, Bytes, Data},
+};
+use aws_lc_rs::hmac;
+use diesel::{
+    Connection, ExpressionMethods, QueryResult, RunQueryDsl, SqliteConnection, connection::SimpleConnection,
+    insert_into,
+};
+use tallyback_server::clock;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    sync::{Mutex, mpsc, oneshot},
+};
+use tokio_postgres::{Client, NoTls};
+
+/// Requests in one transaction at most, and waiting: as in the server.
+const BATCH: usize = 500;
+const QUEUE: usize = 4_096;
+/// Writers on PostgreSQL: as in the server.
+const POSTGRES_WRITERS: usize = 2;
+/// About what the server writes for a click, for a conversion, and for its line of the log: bytes beside the keys.
+const CLICK: usize = 250;
+const CONVERSION: usize = 290;
+const LINE: usize = 900;
+
+diesel::table! {
+    clicks (id) { id -> Binary, row -> Text, }
+}
+diesel::table! {
+    conversions (id) { id -> Binary, order_id -> Text, row -> Text, }
+}
+diesel::table! {
+    lines (id) { id -> Binary, row -> Text, }
+}
+
+const SQLITE: &str = "
+    PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -4096;
+    CREATE TABLE clicks (id BLOB PRIMARY KEY, row TEXT NOT NULL) STRICT;
+    CREATE TABLE conversions (id BLOB PRIMARY KEY, order_id TEXT NOT NULL UNIQUE, row TEXT NOT NULL) STRICT;
+    CREATE TABLE lines (id BLOB PRIMARY KEY, row TEXT NOT NULL) STRICT;";
+const POSTGRES: &str = "
+    CREATE TABLE clicks (id BYTEA PRIMARY KEY, row TEXT NOT NULL);
+    CREATE TABLE conversions (id BYTEA PRIMARY KEY, order_id TEXT NOT NULL UNIQUE, row TEXT NOT NULL);
+    CREATE TABLE lines (id BYTEA PRIMARY KEY, row TEXT NOT NULL);";
+const INSERT_CLICKS: &str = "INSERT INTO clicks SELECT * FROM unnest($1::BYTEA[], $2::TEXT[])";
+const INSERT_POSTBACKS: &str = "
+    WITH counted AS (INSERT INTO conversions SELECT * FROM unnest($1::BYTEA[], $2::TEXT[], $3::TEXT[]))
+    INSERT INTO lines SELECT * FROM unnest($1::BYTEA[], $4::TEXT[])";
+
+/// What a request wants to be kept.
+enum Kept {
+    Click { id: Vec<u8>, row: String },
+    Postback { id: Vec<u8>, order: String, conversion: String, line: String },
+}
+
+type Queued = (Kept, oneshot::Sender<()>);
+
+#[derive(Clone)]
+struct Least {
+    clicks: mpsc::Sender<Queued>,
+    postbacks: mpsc::Sender<Queued>,
+}
+
+/// Serves until it is killed, on an empty database.
+pub async fn serve(url: &str) -> std::io::Result<()> {
+    let (clicks, click_queue) = mpsc::channel(QUEUE);
+    let (postbacks, postback_queue) = mpsc::channel(QUEUE);
+    match url.strip_prefix("sqlite:") {
+        Some(path) => {
+            connect_sqlite(path).batch_execute(SQLITE).unwrap();
+            for queue in [click_queue, postback_queue] {
+                let conn = connect_sqlite(path);
+                std::thread::spawn(move || write_to_sqlite(conn, queue));
+            }
+        }
+        None => {
+            connect_postgres(url).await.batch_execute(POSTGRES).await.unwrap();
+            for queue in [click_queue, postback_queue] {
+                let queue = Arc::new(Mutex::new(queue));
+                for _ in 0..POSTGRES_WRITERS {
+                    tokio::spawn(write_to_postgres(connect_postgres(url).await, queue.clone()));
+                }
+            }
+        }
+    }
+    let least = Data::new(Least { clicks, postbacks });
+    let app = move || {
+        let postbacks = web::resource("/v1/{_:.*}").to(postback);
+        App::new().app_data(least.clone()).service(postbacks).default_service(web::to(click))
+    };
+    let server = HttpServer::new(app).workers(available_parallelism()?.get()).bind("127.0.0.1:0")?;
+    println!("http://{}", server.addrs()[0]);
+    server.run().await
+}
+
+async fn click(request: HttpRequest, least: Data<Least>) -> HttpResponse {
+    let row = padded(request.query_string(), CLICK);
+    keep(&least.clicks, Kept::Click { id: id(next()), row }).await;
+    HttpResponse::Found().insert_header((LOCATION, "https://shop.example/sale?kcid=0123456789")).finish()
+}
+
+async fn postback(request: HttpRequest, body: Bytes, least: Data<Least>) -> HttpResponse {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
+    let sent = if body.is_empty() { request.query_string().as_bytes() } else { &body };
+    let is_signed = hmac::verify(&key, sent, &[0; 32]).is_ok();
+    let text = std::str::from_utf8(sent).unwrap_or_default();
+    let (conversion, line) = (padded(text, CONVERSION), padded(text, LINE));
+    let number = next();
+    let order = format!("order:B-{number}-{is_signed}");
+    keep(&least.postbacks, Kept::Postback { id: id(number), order, conversion, line }).await;
+    HttpResponse::Created().content_type(ContentType::json()).body(padded("", LINE / 3))
+}
+
+fn next() -> u64 {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    NUMBER.fetch_add(1, Ordering::Relaxed)
+}
+
+/// In the order of time, like ours.
+fn id(number: u64) -> Vec<u8> {
+    number.to_be_bytes().into_iter().chain(clock::random::<8>()).collect()
+}
+
+fn padded(text: &str, length: usize) -> String {
+    format!("{text:.<length$.length$}")
+}
+
+async fn keep(queue: &mpsc::Sender<Queued>, kept: Kept) {
+    let (reply, written) = oneshot::channel();
+    queue.send((kept, reply)).await.expect("the writer runs");
+    written.await.expect("it is written");
+}
+
+fn connect_sqlite(path: &str) -> SqliteConnection {
+    let mut conn = SqliteConnection::establish(path).unwrap();
+    let settings = "PRAGMA busy_timeout = 5000; PRAGMA synchronous = FULL; PRAGMA cache_size = -4096;";
+    conn.batch_execute(settings).unwrap();
+    conn
+}
+
+fn write_to_sqlite(mut conn: SqliteConnection, mut queue: mpsc::Receiver<Queued>) {
+    let mut batch = Vec::new();
+    while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
+        conn.immediate_transaction(|conn| batch.iter().try_for_each(|(kept, _)| insert(conn, kept))).unwrap();
+        batch.drain(..).for_each(|(_, reply)| reply.send(()).unwrap_or_default());
+    }
+}
+
+fn insert(conn: &mut SqliteConnection, kept: &Kept) -> QueryResult<()> {
+    match kept {
+        Kept::Click { id, row } => {
+            let row = (clicks::id.eq(id), clicks::row.eq(row));
+            insert_into(clicks::table).values(row).execute(conn)?;
+        }
+        Kept::Postback { id, order, conversion, line } => {
+            let (order, row) = (conversions::order_id.eq(order), conversions::row.eq(conversion));
+            insert_into(conversions::table).values((conversions::id.eq(id), order, row)).execute(conn)?;
+            insert_into(lines::table).values((lines::id.eq(id), lines::row.eq(line))).execute(conn)?;
+        }
+    }
+    Ok(())
+}
+
+async fn connect_postgres(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+async fn write_to_postgres(
+    client: Client,
+    queue: Arc<Mutex<mpsc::Receiver<Queued>>>,
+) {
+    let insert_clicks = client.prepare(INSERT_CLICKS).await.unwrap();
+    let insert_postbacks = client.prepare(INSERT_POSTBACKS).await.unwrap();
+    let mut batch = Vec::new();
+    while queue.lock().await.recv_many(&mut batch, BATCH).await > 0 {
+        let (mut ids, mut orders, mut rows, mut lines) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (kept, _) in &batch {
+            match kept {
+                Kept::Click { id, row } => {
+                    ids.push(id);
+                    rows.push(row);
+                }
+                Kept::Postback { id, order, conversion, line } => {
+                    ids.push(id);
+                    orders.push(order);
+                    rows.push(conversion);
+                    lines.push(line);
+                }
+            }
+        }
+        let written = match lines.is_empty() {
+            true => client.execute(&insert_clicks, &[&ids, &rows]).await,
+            false => client.execute(&insert_postbacks, &[&ids, &orders, &rows, &lines]).await,
+        };
+        written.unwrap();
+        batch.drain(..).for_each(|(_, reply)| reply.send(()).unwrap_or_default());
+    }
+}
+
+/// This program as the least server, in a process of its own.
+pub struct LeastServer {
+    /// Where it answers.
+    pub base_url: String,
+    _child: Child,
+}
+
+impl LeastServer {
+    /// Starts it on an empty database.
+    pub async fn start(program: &Path, database: &str) -> Self {
+        let mut command = Command::new(program);
+        let command = command.args(["least", database]).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().unwrap();
+        let line = BufReader::new(child.stdout.take().unwrap()).lines().next_line().await.unwrap();
+        Self { base_url: line.expect("the least server says where it is"), _child: child }
+    }
+}
