@@ -75,7 +75,7 @@ async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Resu
     let content = read(payload, state).await?;
     let claim = Claim::of_message(request.headers(), &content)?;
     let signer = credentials::Sender::find(state, &claim, transport.client).await?;
-    signer.refuse_flood(state)?;
+    signer.refuse_flood(request, state)?;
     let sender = Sender::of(state, &signer, intake::asked_intent(request));
     let items = match &sender.powers {
         Ok(_) => batch::items(layout, &content),

@@ -98,7 +98,7 @@ async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Resu
     let body = body::read(&mut payload.into_inner(), state.door.limits.body).await?;
     let claim = Claim::of_message(request.headers(), &body)?;
     let signer = credentials::Sender::find(state, &claim, transport.client).await?;
-    signer.refuse_flood(state)?;
+    signer.refuse_flood(request, state)?;
     let sender = Sender::of(state, &signer, intake::asked_intent(request));
     if sender.powers.is_ok() {
         state.rate_limits.take_reports(request, sender.key.scope.id(), 1, sender.received_at)?;

@@ -113,7 +113,7 @@ async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Resu
     let content = read(payload, state).await?;
     let claim = Claim::of_message(request.headers(), &content)?;
     let sender = Sender::find(state, &claim, transport.client).await?;
-    let powers = sender.powers_over(state, None).await?;
+    let powers = sender.powers_over(request, state, None).await?;
     let asked = intake::asked_intent(request);
     let items = match &powers {
         Ok(_) => items(request, state, &sender, layout, &content)?,
