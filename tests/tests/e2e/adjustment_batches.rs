@@ -151,6 +151,27 @@ async fn an_item_that_is_refused_keeps_no_other_from_being_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_amount_that_no_number_holds_is_its_items_own_fault() {
+    let app = TestApp::start().await;
+    let acme = shop(&app).await;
+    sell(&acme, 1).await;
+    let restated = json!({"adjustment_id": "R-1", "kind": "restatement", "goal": "purchase", "order_id": "0", "amount": "4.00", "currency": "EUR"});
+    let with = |amount: &str| restated.to_string().replace("\"4.00\"", amount);
+    let url = format!("{}/v1/adjustments", app.base_url);
+    for amount in ["1e400", "4.5"] {
+        let request = client().post(&url).header(CONTENT_TYPE, ARRAY);
+        let signed = acme.signer().sign(request, "refund_1", now(), with(amount).as_bytes());
+        let problem = Answer::to(signed).await.refused(422, "amount_invalid");
+        assert_eq!(problem["errors"][0]["pointer"], "/amount", "{problem:#}");
+    }
+    let reason = with("\"4.00\"").replacen('{', "{\"reason\":1e400,", 1);
+    let body = format!("[{},{},{reason},{}]", with("1e400"), with("4.5"), with("\"4.00\""));
+    let answer = send(&acme, "", ARRAY, body.as_bytes()).await.expect(200);
+    assert_eq!(codes(&answer), ["amount_invalid", "amount_invalid", "malformed", "adjusted"], "{answer:#}");
+    assert_eq!(answer["results"][2]["errors"][0]["pointer"], "/reason");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lines_are_items_and_a_broken_line_is_its_own() {
     let app = TestApp::start().await;
     let acme = shop(&app).await;

@@ -111,6 +111,23 @@ async fn an_item_that_is_refused_keeps_no_other_from_counting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_amount_that_no_number_holds_is_its_items_own_fault() {
+    let app = TestApp::start().await;
+    let acme = app.acme().await;
+    let click_id = acme.click().await;
+    let with = |amount: &str| sale(&click_id, "A-1").to_string().replace("\"10.00\"", amount);
+    let in_metadata = with("\"10.00\"").replacen('{', "{\"metadata\":{\"a\":1e400},", 1);
+    let items = [with("1e400"), with("10.5"), in_metadata, with("\"10.00\"")];
+    let wanted = ["amount_invalid", "amount_invalid", "malformed", "accepted"];
+    let array = format!("[{}]", items.join(","));
+    let answer = send(&acme, "", ARRAY, array.as_bytes()).await.expect(200);
+    assert_eq!(codes(&answer), wanted, "{answer:#}");
+    assert_eq!(answer["results"][2]["errors"][0]["pointer"], "/metadata/a");
+    let answer = send(&acme, "", LINES, items[..3].join("\n").as_bytes()).await.expect(200);
+    assert_eq!(codes(&answer), wanted[..3], "{answer:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lines_are_items_and_a_broken_line_is_its_own() {
     let app = TestApp::start().await;
     let acme = app.acme().await;

@@ -61,8 +61,8 @@ pub struct AdjustmentRequest {
     order_id: Option<String>,
     /// The advertiser's id, or `ext:` and the partner's own; needed with an order if the key covers several.
     advertiser: Option<String>,
-    /// What the sale is worth now, all of it: a decimal string with a dot, at most 4 decimals, not negative. Only, and
-    /// always, with a `restatement`.
+    /// What the sale is worth now, all of it: a decimal string with a dot, at most 4 decimals, not negative; a JSON number
+    /// is `amount_invalid`. Only, and always, with a `restatement`.
     amount: Option<String>,
     /// Its currency, ISO 4217: the conversion's own, or the one that it was reported in.
     #[schema(value_type = Option<Currency>)]
