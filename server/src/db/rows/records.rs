@@ -252,6 +252,7 @@ impl Conversion {
             currency: self.currency,
             payout: self.payout_micros,
             revenue: self.revenue_micros,
+            capped_payout: self.capped_payout_micros,
         }
     }
 
