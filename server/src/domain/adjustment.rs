@@ -11,6 +11,7 @@ use super::{
     pricing,
     rate::Rate,
     refusal::{FieldError, Refusal},
+    trace::Check,
     worth::{Terms, Worth},
 };
 
@@ -116,6 +117,16 @@ pub fn no_conversion() -> Refusal {
 pub fn conflict(adjustment_id: &str, of: ConversionId) -> Refusal {
     let detail = format!("The adjustment `{adjustment_id}` was made before, with another content.");
     Refusal::new(Code::AdjustmentConflict, detail).fact("conversion_id", of.to_string())
+}
+
+/// The check that refuses an adjustment with a code, once it is known what is asked for.
+pub fn refused_at(code: Code) -> Check {
+    match code {
+        Code::ConversionNotFound => Check::Target,
+        Code::AdjustmentConflict => Check::Duplicates,
+        Code::TransitionNotAllowed => Check::Transition,
+        _ => Check::Amount,
+    }
 }
 
 /// What a restatement lacks.

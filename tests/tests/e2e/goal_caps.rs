@@ -239,7 +239,8 @@ async fn a_cap_counts_what_a_conversion_was_restated_to() {
     let acme = app.acme().await;
     let path = format!("/v1/advertisers/{}", acme.advertiser["id"].as_str().unwrap());
     acme.agency.patch(&path, json!({"currency": "JPY"})).await.expect(200);
-    let rate = |base: &str, rate: &str| json!({"base": base, "quote": "JPY", "date": "2026-01-01", "rate": rate});
+    let rate =
+        |base: &str, rate: &str| json!({"base": base, "quote": "JPY", "date": "2026-01-01", "rate": rate});
     let rates = json!({"rates": [rate("EUR", "163.3"), rate("USD", "150")]});
     acme.agency.send(reqwest::Method::PUT, "/v1/currency-rates", Some(rates)).await.expect(200);
     let goal = capped(&acme, json!({"payout_total": "1000"})).await;

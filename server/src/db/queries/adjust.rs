@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::{Conn, adjustments, advertisers, conversions, currency_rates, goals, totals};
 use crate::{
     db::{
-        received::{Asked, Hand, Made, Occasion, Target},
+        received::{Asked, Hand, Made, Occasion, Target, Tried},
         rows::records::{Adjustment, Conversion},
         scope::PartnerScope,
     },
@@ -29,11 +29,17 @@ pub fn make(
     asked: &[Asked],
     hand: &Hand,
     occasion: &Occasion<impl Fn() -> AdjustmentId>,
-) -> Result<Vec<Result<Made, Refusal>>> {
+) -> Result<Vec<Tried>> {
     let mut book = Book::open(conn, scope, asked)?;
     let mut outcomes = Vec::with_capacity(asked.len());
     for asked in asked {
-        outcomes.push(book.adjust(conn, scope, asked, hand, occasion)?);
+        let found = book.find(&asked.target, hand).cloned();
+        let seen = found.as_ref().map(Conversion::seen);
+        let made = match found {
+            Some(conversion) => book.adjust(conn, scope, conversion, asked, (hand, occasion))?,
+            None => Err(adjustment::no_conversion()),
+        };
+        outcomes.push(Tried { seen, made });
     }
     totals::add(conn, scope, occasion.delta_id, book.changes)?;
     Ok(outcomes)
@@ -84,13 +90,10 @@ impl Book {
         &mut self,
         conn: &mut Conn,
         scope: &PartnerScope,
+        conversion: Conversion,
         asked: &Asked,
-        hand: &Hand,
-        occasion: &Occasion<impl Fn() -> AdjustmentId>,
+        (hand, occasion): (&Hand, &Occasion<impl Fn() -> AdjustmentId>),
     ) -> Result<Result<Made, Refusal>> {
-        let Some(conversion) = self.find(&asked.target, hand).cloned() else {
-            return Ok(Err(adjustment::no_conversion()));
-        };
         if let Some(first) = self.first(&conversion, asked) {
             return Ok(repeated(first.clone(), conversion, asked));
         }

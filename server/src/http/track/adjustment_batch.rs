@@ -84,7 +84,7 @@ async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Resu
     if sender.powers.is_ok() {
         // What is no batch counts as one.
         let count = items.as_ref().map_or(1, Vec::len);
-        state.rate_limits.take_reports(request, sender.key.scope.id(), count, sender.received_at)?;
+        state.rate_limits.take_reports(request, signer.key.scope.id(), count, signer.now)?;
     }
     match items {
         Ok(items) => {
@@ -123,7 +123,7 @@ async fn read_all(
 
 /// The verdicts on some. What cannot be written for a reason of its own keeps no other from being made.
 async fn made(state: &State, sender: &Sender<'_>, received: Vec<ReceivedAdjustment>) -> Vec<Answer> {
-    let (scope, count) = (sender.key.scope, received.len());
+    let (scope, count) = (sender.signer.key.scope, received.len());
     match record(state, scope, received.clone(), sender.hand()).await {
         Ok(answers) => answers,
         Err(Error::Internal(why)) if count > 1 => {
@@ -142,7 +142,7 @@ async fn made(state: &State, sender: &Sender<'_>, received: Vec<ReceivedAdjustme
 /// Refuses a batch as a whole; one line of the log says so.
 async fn refuse(state: &State, sender: &Sender<'_>, refusal: Refusal, bytes: usize) -> Result<Answer> {
     let received = sender.unread(state, refusal, bytes);
-    let answers = record(state, sender.key.scope, vec![received], sender.hand()).await?;
+    let answers = record(state, sender.signer.key.scope, vec![received], sender.hand()).await?;
     let answer = answers.into_iter().next().unwrap_or_else(|| Answer::refused(Refusal::of(Code::Internal)));
     // The line of the log exists for the key's owner; who cannot sign does not learn that the key does.
     Ok(if sender.is_stranger() { Answer { postback_id: None, ..answer } } else { answer })
