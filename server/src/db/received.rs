@@ -24,7 +24,7 @@ use crate::domain::{
     setup::Status,
     time::Timestamp,
     totals::TotalKey,
-    trace::Origin,
+    trace::{ConversionSeen, Origin},
 };
 
 /// A postback with what the set-up says about it: everything that is decided without its click and its order.
@@ -198,6 +198,15 @@ pub struct Made {
     pub is_repeated: bool,
 }
 
+/// What came of an adjustment that was asked for.
+#[derive(Clone, Debug)]
+pub struct Tried {
+    /// The conversion as it was before, where there is one.
+    pub seen: Option<ConversionSeen>,
+    /// What was made, or why nothing was.
+    pub made: Result<Made, Refusal>,
+}
+
 /// When, and under which new ids, adjustments are made.
 pub struct Occasion<F> {
     /// The time.
@@ -234,6 +243,8 @@ pub struct ReceivedAdjustment {
     pub message_id: String,
     /// Its place in the batch it came in, from 0.
     pub batch_index: Option<i32>,
+    /// How it came.
+    pub origin: Origin,
     /// What came, for the log: without secrets and personal data.
     pub request: Map<String, Value>,
     /// Whose conversion, where the request says so.

@@ -9,8 +9,10 @@ use super::{
     ids::ConversionId,
     money::Micros,
     pricing,
+    rate::Rate,
     refusal::{FieldError, Refusal},
-    worth::Terms,
+    trace::Check,
+    worth::{Terms, Worth},
 };
 
 /// The longest note, in bytes.
@@ -44,15 +46,19 @@ pub struct Standing {
     pub payout: Micros,
     /// What the partner earns.
     pub revenue: Micros,
+    /// What the publisher earns in the goal's currency, which its caps are in; none where it is the same sum.
+    pub capped_payout: Option<Micros>,
 }
 
 /// What an adjustment makes of a conversion. A new amount is worth what the conversion's own terms make of it: a goal that
-/// was changed since, and a rate that was, do not matter.
+/// was changed since, and a rate that was, do not matter. `of_goal` is the rate from the goal's currency to the
+/// conversion's, where that is another one.
 pub fn adjust(
     before: Standing,
     terms: Terms,
     hold_end: HoldEnd,
     change: &Change,
+    of_goal: Option<Rate>,
 ) -> Result<Standing, Refusal> {
     let status = transition(before.status, change.kind, hold_end)
         .ok_or_else(|| not_allowed(before.status, change.kind))?;
@@ -62,8 +68,9 @@ pub fn adjust(
     };
     let terms = terms.in_currency(currency).ok_or_else(|| other_currency(terms, currency))?;
     let worth = terms.worth(Some(amount)).ok_or_else(|| pricing::too_large(terms.currency))?;
-    let (payout, revenue) = (worth.payout, worth.revenue);
-    Ok(Standing { status, amount: worth.amount, currency: terms.currency, payout, revenue })
+    let Worth { amount, payout, revenue, .. } = worth;
+    let capped_payout = of_goal.map(|rate| rate.undo(payout)).filter(|capped| *capped != payout);
+    Ok(Standing { status, amount, currency: terms.currency, payout, revenue, capped_payout })
 }
 
 fn other_currency(terms: Terms, sent: Currency) -> Refusal {
@@ -112,6 +119,16 @@ pub fn conflict(adjustment_id: &str, of: ConversionId) -> Refusal {
     Refusal::new(Code::AdjustmentConflict, detail).fact("conversion_id", of.to_string())
 }
 
+/// The check that refuses an adjustment with a code, once it is known what is asked for.
+pub fn refused_at(code: Code) -> Check {
+    match code {
+        Code::ConversionNotFound => Check::Target,
+        Code::AdjustmentConflict => Check::Duplicates,
+        Code::TransitionNotAllowed => Check::Transition,
+        _ => Check::Amount,
+    }
+}
+
 /// What a restatement lacks.
 pub fn check_amount(
     kind: AdjustmentKind,
@@ -138,7 +155,7 @@ pub fn check_amount(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{goal::MoneyRule, money::Percent, rate::Rate, worth::Exchange};
+    use crate::domain::{goal::MoneyRule, money::Percent, worth::Exchange};
     use proptest::prelude::*;
 
     fn euros() -> Currency {
@@ -152,6 +169,7 @@ mod tests {
             currency: Some(euros()),
             payout: Micros(4_990_000),
             revenue: Micros(6_237_500),
+            capped_payout: None,
         }
     }
 
@@ -174,7 +192,7 @@ mod tests {
     #[test]
     fn a_restatement_changes_all_money_and_nothing_else() {
         let change = change(AdjustmentKind::Restatement, Some((Micros(20_000_000), euros())));
-        let after = adjust(approved(), terms(), HoldEnd::Approve, &change).unwrap();
+        let after = adjust(approved(), terms(), HoldEnd::Approve, &change, None).unwrap();
         let money = (after.amount, after.payout, after.revenue);
         assert_eq!(money, (Some(Micros(20_000_000)), Micros(2_000_000), Micros(4_000_000)));
         assert_eq!(after.status, ConversionStatus::Approved);
@@ -184,7 +202,7 @@ mod tests {
     fn the_currency_that_was_reported_is_taken_too_and_no_other() {
         let restated = |currency| {
             let change = change(AdjustmentKind::Restatement, Some((Micros(20_000_000), currency)));
-            adjust(approved(), terms(), HoldEnd::Approve, &change)
+            adjust(approved(), terms(), HoldEnd::Approve, &change, None)
         };
         let after = restated(dollars()).unwrap();
         let money = (after.amount, after.currency, after.payout, after.revenue);
@@ -195,11 +213,21 @@ mod tests {
     }
 
     #[test]
+    fn a_restated_payout_is_counted_in_the_goals_currency() {
+        let change = change(AdjustmentKind::Restatement, Some((Micros(20_000_000), euros())));
+        let capped = |rate: &str| {
+            let of_goal = Rate::parse(rate).ok();
+            adjust(approved(), terms(), HoldEnd::Approve, &change, of_goal).unwrap().capped_payout
+        };
+        assert_eq!((capped("0.8"), capped("1")), (Some(Micros(2_500_000)), None));
+    }
+
+    #[test]
     fn a_conversion_without_money_takes_any_currency() {
         let before = Standing { amount: None, currency: None, ..approved() };
         let none = Terms { currency: None, exchange: None, ..terms() };
         let change = change(AdjustmentKind::Restatement, Some((Micros(5), euros())));
-        assert_eq!(adjust(before, none, HoldEnd::Approve, &change).unwrap().currency, Some(euros()));
+        assert_eq!(adjust(before, none, HoldEnd::Approve, &change, None).unwrap().currency, Some(euros()));
     }
 
     #[test]
@@ -207,14 +235,14 @@ mod tests {
         let change = change(AdjustmentKind::Restatement, Some((Micros(i64::MAX), dollars())));
         let exchange = Exchange { from: dollars(), rate: Rate::parse("2").unwrap() };
         let terms = Terms { exchange: Some(exchange), ..terms() };
-        let refusal = adjust(approved(), terms, HoldEnd::Approve, &change).unwrap_err();
+        let refusal = adjust(approved(), terms, HoldEnd::Approve, &change, None).unwrap_err();
         assert_eq!(refusal.code, Code::AmountInvalid);
     }
 
     #[test]
     fn what_is_not_allowed_says_what_is() {
         let change = change(AdjustmentKind::Reject, None);
-        let refusal = adjust(approved(), terms(), HoldEnd::Approve, &change).unwrap_err();
+        let refusal = adjust(approved(), terms(), HoldEnd::Approve, &change, None).unwrap_err();
         assert_eq!(refusal.code, Code::TransitionNotAllowed);
         assert!(refusal.hint.unwrap().contains("retraction"));
     }
@@ -237,7 +265,7 @@ mod tests {
             let (kind, status) = (AdjustmentKind::ALL[kind], ConversionStatus::ALL[status]);
             let before = Standing { status, ..approved() };
             let change = change(kind, Some((Micros(amount), euros())));
-            if let Ok(after) = adjust(before, terms(), HoldEnd::Reject, &change) {
+            if let Ok(after) = adjust(before, terms(), HoldEnd::Reject, &change, None) {
                 let same = (after.amount, after.payout, after.revenue) == (before.amount, before.payout, before.revenue);
                 prop_assert_eq!(same, kind != AdjustmentKind::Restatement || amount == 49_900_000 && before.payout.0 == amount / 10);
             }

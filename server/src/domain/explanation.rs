@@ -1,6 +1,8 @@
 //! Why a postback came to what it came to: each check in the fixed order, with what was asked for and what was found.
 //! It is made from the line of the log alone, and so says what the decision knew, not what is known now.
 
+mod adjustments;
+
 use serde_json::{Map, Value};
 
 use super::{
@@ -11,7 +13,7 @@ use super::{
     goal_caps::Cap,
     ids::{AdvertiserId, ConversionId, KeyId},
     money,
-    postback::Form,
+    postback::{About, Form},
     setup::Status,
     signature::TOLERANCE_SECONDS,
     time::Timestamp,
@@ -31,9 +33,27 @@ words! {
     }
 }
 
+/// The checks of a conversion's report, in their order.
+const OF_REPORTS: [Check; 12] = [
+    Check::Transport,
+    Check::SizeAndType,
+    Check::Authenticate,
+    Check::RateLimit,
+    Check::Parse,
+    Check::Parameters,
+    Check::Goal,
+    Check::Source,
+    Check::Windows,
+    Check::Duplicates,
+    Check::CapsAndFlags,
+    Check::Write,
+];
+
 /// A line of the log, as far as it explains itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Line<'a> {
+    /// What it reports.
+    pub about: About,
     /// The form it came in.
     pub form: Form,
     /// Whether it came in a batch.
@@ -82,7 +102,11 @@ pub fn explain(line: &Line<'_>) -> Vec<Finding> {
         };
         Finding { check, outcome, rule: line.rule(check), found }
     };
-    Check::ALL.iter().copied().map(finding).collect()
+    let checks = match line.about {
+        About::Conversion => OF_REPORTS.as_slice(),
+        About::Adjustment => adjustments::CHECKS.as_slice(),
+    };
+    checks.iter().copied().map(finding).collect()
 }
 
 impl Line<'_> {
@@ -91,6 +115,7 @@ impl Line<'_> {
         match check {
             // What is counted stays counted, however old it is by now.
             Check::Windows if is_repeated => Passed::NotReached,
+            Check::Amount if !self.is_restatement() => Passed::NotReached,
             Check::CapsAndFlags if self.decided() == Some(Code::AcceptedPending.as_str()) => Passed::Failed,
             Check::Write if ended_at == Check::Write && self.is_dry_run() => Passed::NotReached,
             Check::Write if ended_at == Check::Write => Passed::Passed,
@@ -113,10 +138,6 @@ impl Line<'_> {
         match check {
             Check::Transport => "HTTPS, or plain HTTP from loopback or through a trusted proxy".to_owned(),
             Check::SizeAndType => self.size_and_type().to_owned(),
-            Check::Authenticate => format!(
-                "a signature of the key that is named, or its token, from an address and with the scopes that the \
-                 key has; a signature's time at most {TOLERANCE_SECONDS} s from the server's"
-            ),
             Check::RateLimit => {
                 "the reports of a partner in a minute, if the operator has set a limit".to_owned()
             }
@@ -126,6 +147,11 @@ impl Line<'_> {
                     "names and values in UTF-8, percent-encoded, no name twice".to_owned()
                 }
             },
+            _ if self.about == About::Adjustment => self.adjustment_rule(check),
+            Check::Authenticate => format!(
+                "a signature of the key that is named, or its token, from an address and with the scopes that the \
+                 key has; a signature's time at most {TOLERANCE_SECONDS} s from the server's"
+            ),
             Check::Parameters => {
                 "values that can be read, no placeholders, no personal data in a URL".to_owned()
             }
@@ -146,7 +172,7 @@ impl Line<'_> {
                     self.caps(|cap| format!("cap {}", self.sum(cap, cap.most)))
                 )
             }
-            Check::Write => "the conversion is committed with its line of the log".to_owned(),
+            _ => "the conversion is committed with its line of the log".to_owned(),
         }
     }
 
@@ -155,6 +181,11 @@ impl Line<'_> {
         match (check, outcome) {
             (Check::Transport, _) => self.trace.origin.ip.map(|ip| format!("from {ip}")),
             (Check::SizeAndType, _) => Some(format!("{} bytes", self.trace.origin.bytes)),
+            (Check::Target | Check::Duplicates | Check::Transition | Check::Amount, outcome)
+                if self.about == About::Adjustment =>
+            {
+                self.adjustment_found(check, outcome)
+            }
             (Check::Windows, _) => self.ages(),
             (Check::Duplicates, _) => self.duplicate(outcome),
             (Check::CapsAndFlags, _) if self.trace.ended_at == Some(Check::Write) => Some(self.counted()),

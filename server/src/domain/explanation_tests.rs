@@ -59,6 +59,7 @@ fn said_of(
     trace: &Trace,
 ) -> Vec<Finding> {
     explain(&Line {
+        about: About::Conversion,
         form: Form::Json,
         in_batch: false,
         received_at: CLICKED.plus_seconds(60),

@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use percent_encoding::percent_decode_str;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::{Map, Value};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde_json::{Map, Value, value::RawValue};
+use serde_path_to_error::{Path, Segment};
 
 use super::{
     code::Code,
-    refusal::{FieldError, Refusal},
+    refusal::{FieldError, Refusal, escaped},
 };
 
 /// A parameter's canonical name, and the other names it is read from.
@@ -51,6 +52,10 @@ pub const PARAMETERS: &[Parameter] = &[
 
 /// Parameters that say who sent a query or a form; they say nothing about the conversion, and are never kept.
 const CREDENTIALS: [&str; 4] = ["key_id", "ts", "sig", "token"];
+/// Parameters that have codes of their own for a number.
+const MONEY: [&str; 2] = ["amount", "currency"];
+/// The most that is kept of a number that is out of range, in digits: no such amount is taken.
+const MOST_DIGITS: usize = 32;
 
 /// The parameters of one postback under their canonical names, each at most once, none empty.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -79,9 +84,7 @@ impl Parameters {
     /// Reads a JSON object. A key that stands twice is an error, never "the last one wins".
     pub fn from_json(body: &[u8]) -> Result<Self, Refusal> {
         check_encoding(body)?;
-        let Pairs(pairs) = serde_json::from_slice(body).map_err(|error| {
-            Refusal::new(Code::Malformed, format!("The body is not a JSON object: {error}."))
-        })?;
+        let Pairs(pairs) = serde_json::from_slice(body).map_err(|error| unreadable(body, &error))?;
         Self::from_pairs(pairs, Vec::new())
     }
 
@@ -189,14 +192,52 @@ impl<'de> Deserialize<'de> for Pairs {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
                 let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
+                while let Some(name) = map.next_key::<String>()? {
+                    let is_money = MONEY.contains(&name.as_str());
+                    let value = if is_money { map.next_value::<Money>()?.0 } else { map.next_value()? };
+                    pairs.push((name, value));
                 }
                 Ok(Pairs(pairs))
             }
         }
         deserializer.deserialize_map(Members)
     }
+}
+
+/// A sum or a currency. A number that is out of range, such as `1e400`, stays a text: as neither it is ever taken.
+struct Money(Value);
+
+impl<'de> Deserialize<'de> for Money {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?.get();
+        let is_number = raw.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+        match serde_json::from_str(raw) {
+            Err(_) if is_number => Ok(Self(raw.chars().take(MOST_DIGITS).collect::<String>().into())),
+            read => read.map(Self).map_err(D::Error::custom),
+        }
+    }
+}
+
+/// A JSON Pointer (RFC 6901) to where a parser stands.
+fn pointer(path: &Path) -> String {
+    let token = |segment: &Segment| match segment {
+        Segment::Seq { index } => format!("/{index}"),
+        named => format!("/{}", escaped(&named.to_string())),
+    };
+    path.iter().map(token).collect()
+}
+
+/// Why a body is not a JSON object that can be read. Of a number that is out of range, it says where it stands.
+fn unreadable(body: &[u8], error: &serde_json::Error) -> Refusal {
+    if error.to_string().starts_with("number out of range") {
+        let mut again = serde_json::Deserializer::from_slice(body);
+        if let Err(found) = serde_path_to_error::deserialize::<_, Pairs>(&mut again) {
+            let detail = "is a number out of range; send it as a string";
+            let errors = vec![FieldError::new(pointer(found.path()), detail)];
+            return Refusal::fields(Code::Malformed, errors);
+        }
+    }
+    Refusal::new(Code::Malformed, format!("The body is not a JSON object: {error}."))
 }
 
 #[cfg(test)]
@@ -238,6 +279,23 @@ mod tests {
             (parameters.text("order_id"), parameters.text("click_id")),
             (Some("%ADID%"), Some("%TID%"))
         );
+    }
+
+    #[test]
+    fn a_number_out_of_range_says_where_it_stands_and_a_sum_is_judged_as_one() {
+        let sums = [("1e400", "1e400"), ("-1E+999", "-1E+999"), (&"9".repeat(600), &"9".repeat(32))];
+        for (number, kept) in sums {
+            let body = format!(r#"{{"goal":"a","amount":{number}}}"#);
+            assert_eq!(Parameters::from_json(body.as_bytes()).unwrap().text("amount"), Some(kept));
+        }
+        for (body, pointer) in [
+            (r#"{"metadata":{"a":[1,{"b/c":1e400}]}}"#, "/metadata/a/1/b~1c"),
+            (r#"{"amount":1e400,"goal":1e400}"#, "/goal"),
+            (r#"{"amount":[1e400]}"#, "/amount"),
+        ] {
+            let refusal = Parameters::from_json(body.as_bytes()).unwrap_err();
+            assert_eq!((refusal.code, refusal.errors[0].pointer.as_str()), (Code::Malformed, pointer));
+        }
     }
 
     #[test]

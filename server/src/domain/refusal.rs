@@ -57,7 +57,7 @@ impl Refusal {
     pub fn with_json_pointers(mut self) -> Self {
         for error in &mut self.errors {
             if !error.pointer.starts_with('/') {
-                error.pointer = format!("/{}", error.pointer.replace('~', "~0").replace('/', "~1"));
+                error.pointer = format!("/{}", escaped(&error.pointer));
             }
         }
         self
@@ -83,4 +83,9 @@ impl Refusal {
         self.facts.insert(name.to_owned(), value.into());
         self
     }
+}
+
+/// A name as it stands in a JSON Pointer.
+pub fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }

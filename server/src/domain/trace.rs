@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     click_id::Touch,
-    conversion::MatchMode,
+    conversion::{ConversionStatus, MatchMode},
     currency::Currency,
     facts::CreditedClick,
     goal::{Counting, GoalRules},
@@ -43,11 +43,17 @@ words! {
         Source = "source",
         /// How old the click and the event are.
         Windows = "windows",
-        /// Whether it was counted before.
+        /// The conversion that an adjustment is of.
+        Target = "target",
+        /// Whether it was counted, or the adjustment made, before.
         Duplicates = "duplicates",
+        /// Whether the conversion's status allows the adjustment.
+        Transition = "transition",
+        /// What a conversion is restated to.
+        Amount = "amount",
         /// What it is worth, how much the goal takes, and what makes it wait.
         CapsAndFlags = "caps_and_flags",
-        /// The conversion is in the ledger.
+        /// The conversion is in the ledger, or the adjustment in its history.
         Write = "write",
     }
 }
@@ -161,6 +167,21 @@ impl CapSeen {
     }
 }
 
+/// The conversion that an adjustment is of, as it was before.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct ConversionSeen {
+    /// Which one.
+    pub id: ConversionId,
+    /// Where it stood.
+    pub status: ConversionStatus,
+    /// Its currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
+    /// The other currency that it was reported in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported_in: Option<Currency>,
+}
+
 /// All that is kept.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -182,6 +203,9 @@ pub struct Trace {
     /// The goal's caps.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub caps: Vec<CapSeen>,
+    /// The conversion that was to be adjusted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adjusted: Option<ConversionSeen>,
 }
 
 impl Trace {

@@ -15,8 +15,8 @@ use super::{
     track::{
         adjustment_batch::report_adjustments,
         adjustments::report_adjustment,
-        batch::report_conversions,
         clicks::{follow_link, probe_link},
+        conversion_batch::report_conversions,
         impressions::show_pixel,
         postbacks::{get_postback_url, post_postback_form, report_conversion},
     },

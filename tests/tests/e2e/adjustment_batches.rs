@@ -151,6 +151,27 @@ async fn an_item_that_is_refused_keeps_no_other_from_being_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_amount_that_no_number_holds_is_its_items_own_fault() {
+    let app = TestApp::start().await;
+    let acme = shop(&app).await;
+    sell(&acme, 1).await;
+    let restated = json!({"adjustment_id": "R-1", "kind": "restatement", "goal": "purchase", "order_id": "0", "amount": "4.00", "currency": "EUR"});
+    let with = |amount: &str| restated.to_string().replace("\"4.00\"", amount);
+    let url = format!("{}/v1/adjustments", app.base_url);
+    for amount in ["1e400", "4.5"] {
+        let request = client().post(&url).header(CONTENT_TYPE, ARRAY);
+        let signed = acme.signer().sign(request, "refund_1", now(), with(amount).as_bytes());
+        let problem = Answer::to(signed).await.refused(422, "amount_invalid");
+        assert_eq!(problem["errors"][0]["pointer"], "/amount", "{problem:#}");
+    }
+    let reason = with("\"4.00\"").replacen('{', "{\"reason\":1e400,", 1);
+    let body = format!("[{},{},{reason},{}]", with("1e400"), with("4.5"), with("\"4.00\""));
+    let answer = send(&acme, "", ARRAY, body.as_bytes()).await.expect(200);
+    assert_eq!(codes(&answer), ["amount_invalid", "amount_invalid", "malformed", "adjusted"], "{answer:#}");
+    assert_eq!(answer["results"][2]["errors"][0]["pointer"], "/reason");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lines_are_items_and_a_broken_line_is_its_own() {
     let app = TestApp::start().await;
     let acme = shop(&app).await;
@@ -174,7 +195,6 @@ async fn a_batch_that_is_none_is_refused_as_a_whole() {
     let many = format!("[{}]", vec!["{}"; 1_001].join(","));
     send(&acme, "", ARRAY, many.as_bytes()).await.refused(413, "payload_too_large");
     send(&acme, "", LINES, "{}\n".repeat(1_001).as_bytes()).await.refused(413, "payload_too_large");
-    send(&acme, "", ARRAY, &vec![b' '; 1024 * 1024 + 1]).await.refused(413, "payload_too_large");
     send(&acme, "", "text/plain", b"[]").await.refused(415, "unsupported_media_type");
 
     let url = format!("{}/v1/adjustments/batch", app.base_url);
@@ -189,6 +209,24 @@ async fn a_batch_that_is_none_is_refused_as_a_whole() {
     let rows = acme.agency.all("/v1/conversions").await;
     assert_eq!(rows[0]["status"], "approved", "nothing was made so far");
     assert_eq!(codes(&Answer::to(signed).await.expect(200)), ["adjusted"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_exactly_a_mebibyte_is_taken() {
+    let app = TestApp::start().await;
+    let acme = shop(&app).await;
+    sell(&acme, 2).await;
+    for (content_type, filling, end) in [(ARRAY, ' ', "]"), (LINES, '\n', "")] {
+        let start = if end.is_empty() { refund(1, 1).to_string() } else { format!("[{}", refund(0, 0)) };
+        let body = |size: usize| {
+            let between = filling.to_string().repeat(size - start.len() - end.len());
+            format!("{start}{between}{end}").into_bytes()
+        };
+        let large = send(&acme, "", content_type, &body(1024 * 1024 + 1)).await;
+        large.refused(413, "payload_too_large");
+        let answer = send(&acme, "", content_type, &body(1024 * 1024)).await.expect(200);
+        assert_eq!(codes(&answer), ["adjusted"], "{content_type}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

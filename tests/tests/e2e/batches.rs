@@ -6,6 +6,7 @@ use tallyback_tests::{Acme, Answer, TestApp, client, now};
 
 const ARRAY: &str = "application/json";
 const LINES: &str = "application/x-ndjson";
+const MEBIBYTE: usize = 1024 * 1024;
 
 async fn send(acme: &Acme, query: &str, content_type: &str, body: &[u8]) -> Answer {
     let url = format!("{}/v1/conversions/batch{query}", acme.agency.base_url);
@@ -111,6 +112,23 @@ async fn an_item_that_is_refused_keeps_no_other_from_counting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_amount_that_no_number_holds_is_its_items_own_fault() {
+    let app = TestApp::start().await;
+    let acme = app.acme().await;
+    let click_id = acme.click().await;
+    let with = |amount: &str| sale(&click_id, "A-1").to_string().replace("\"10.00\"", amount);
+    let in_metadata = with("\"10.00\"").replacen('{', "{\"metadata\":{\"a\":1e400},", 1);
+    let items = [with("1e400"), with("10.5"), in_metadata, with("\"10.00\"")];
+    let wanted = ["amount_invalid", "amount_invalid", "malformed", "accepted"];
+    let array = format!("[{}]", items.join(","));
+    let answer = send(&acme, "", ARRAY, array.as_bytes()).await.expect(200);
+    assert_eq!(codes(&answer), wanted, "{answer:#}");
+    assert_eq!(answer["results"][2]["errors"][0]["pointer"], "/metadata/a");
+    let answer = send(&acme, "", LINES, items[..3].join("\n").as_bytes()).await.expect(200);
+    assert_eq!(codes(&answer), wanted[..3], "{answer:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lines_are_items_and_a_broken_line_is_its_own() {
     let app = TestApp::start().await;
     let acme = app.acme().await;
@@ -143,8 +161,6 @@ async fn a_batch_that_is_none_is_refused_as_a_whole() {
     let many = format!("[{}]", vec!["{}"; 1_001].join(","));
     send(&acme, "", ARRAY, many.as_bytes()).await.refused(413, "payload_too_large");
     send(&acme, "", LINES, "{}\n".repeat(1_001).as_bytes()).await.refused(413, "payload_too_large");
-    let large = vec![b' '; 1024 * 1024 + 1];
-    send(&acme, "", ARRAY, &large).await.refused(413, "payload_too_large");
     send(&acme, "", "text/plain", b"[]").await.refused(415, "unsupported_media_type");
 
     let url = format!("{}/v1/conversions/batch", app.base_url);
@@ -162,6 +178,29 @@ async fn a_batch_that_is_none_is_refused_as_a_whole() {
         1,
         "one line for the batch"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_exactly_a_mebibyte_is_taken() {
+    let app = TestApp::start().await;
+    let acme = app.acme().await;
+    let click_id = acme.click().await;
+    let array = |size: usize| filled(&format!("[{}", sale(&click_id, 1)), b' ', "]", size);
+    let lines = |size: usize| filled(&format!("{}\n", sale(&click_id, 2)), b'\n', "{}", size);
+    for (content_type, wanted, body) in [
+        (ARRAY, &["accepted"][..], &array as &dyn Fn(usize) -> Vec<u8>),
+        (LINES, &["accepted", "malformed"], &lines),
+    ] {
+        send(&acme, "", content_type, &body(MEBIBYTE + 1)).await.refused(413, "payload_too_large");
+        let answer = send(&acme, "", content_type, &body(MEBIBYTE)).await.expect(200);
+        assert_eq!(codes(&answer), wanted, "{content_type}");
+    }
+}
+
+/// A body of so many bytes: its start, what means nothing, and its end.
+fn filled(start: &str, filling: u8, end: &str, size: usize) -> Vec<u8> {
+    let between = vec![filling; size - start.len() - end.len()];
+    [start.as_bytes(), &between, end.as_bytes()].concat()
 }
 
 #[tokio::test(flavor = "multi_thread")]

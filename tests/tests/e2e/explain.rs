@@ -288,6 +288,209 @@ async fn what_waits_for_a_decision_says_why() {
     );
 }
 
+/// Acme with a key that may adjust, and one sale of 49.90 euros.
+async fn adjustable(app: &TestApp) -> Acme {
+    let mut acme = app.acme().await;
+    acme.report(sale(&acme.click().await, "A-1")).await.expect(201);
+    let scopes = ["conversions:write", "adjustments:write", "status:write"];
+    let key = json!({"name": "Refunds", "advertiser_ids": [acme.advertiser["id"]], "scopes": scopes});
+    acme.key = acme.agency.make("/v1/signing-keys", key).await;
+    acme
+}
+
+async fn send(acme: &Acme, path: &str, timestamp: i64, body: &str) -> Answer {
+    let request = client().post(format!("{}/v1/{path}", acme.agency.base_url));
+    let request = request.header("content-type", "application/json");
+    Answer::to(acme.signer().sign(request, "refund_1", timestamp, body.as_bytes())).await
+}
+
+async fn adjust(acme: &Acme, body: Value) -> Answer {
+    send(acme, "adjustments", tallyback_tests::now(), &body.to_string()).await
+}
+
+fn adjustment(name: &str, kind: &str) -> Value {
+    json!({"adjustment_id": name, "kind": kind, "goal": "purchase", "order_id": "A-1"})
+}
+
+fn restatement(name: &str, amount: &str, currency: &str) -> Value {
+    let mut body = adjustment(name, "restatement");
+    (body["amount"], body["currency"]) = (json!(amount), json!(currency));
+    body
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_adjustment_that_is_made_has_passed_its_own_checks() {
+    let app = TestApp::start().await;
+    let acme = adjustable(&app).await;
+    let answer = adjust(&acme, restatement("R-1", "29.90", "EUR")).await.expect(200);
+    // What is changed afterwards changes nothing about what was known then.
+    adjust(&acme, adjustment("R-2", "retraction")).await.expect(200);
+    let explained = explain(&acme, &answer).await;
+    assert_eq!((&explained["code"], outcomes(&explained).as_str()), (&json!("adjusted"), "ppppppppppp"));
+    let checks = explained["checks"].as_array().unwrap().iter().map(|check| check["check"].clone());
+    let wanted = json!([
+        "transport",
+        "size_and_type",
+        "authenticate",
+        "rate_limit",
+        "parse",
+        "parameters",
+        "target",
+        "duplicates",
+        "transition",
+        "amount",
+        "write"
+    ]);
+    assert_eq!(checks.collect::<Value>(), wanted);
+    let (conversion, advertiser) = (answer["conversion_id"].as_str().unwrap(), id(&acme.advertiser));
+    assert_eq!(said(&explained, "transport").1, "from 127.0.0.1");
+    assert!(said(&explained, "authenticate").0.contains("`adjustments:write`"), "{explained:#}");
+    assert!(said(&explained, "authenticate").1.contains(id(&acme.key)), "{explained:#}");
+    let target = format!("the conversion of order `A-1` for the goal `purchase` of {advertiser}");
+    assert_eq!(said(&explained, "target"), (target.as_str(), conversion));
+    assert_eq!(said(&explained, "duplicates"), ("`R-1` once for an advertiser", "not made before"));
+    let from = "`restatement` of a conversion that is one of `pending`, `on_hold`, `approved`, `rejected`, `reversed`";
+    assert_eq!(said(&explained, "transition"), (from, "`approved`"));
+    assert_eq!(said(&explained, "amount"), ("an amount in EUR, the conversion's currency", "29.90 EUR"));
+    assert_eq!(said(&explained, "write").1, format!("{conversion}, `approved`"));
+    assert_eq!(explained["signed_content"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_adjustment_says_which_check_it_was_and_what_that_asks_for() {
+    let app = TestApp::start().await;
+    let acme = adjustable(&app).await;
+    adjust(&acme, restatement("R-1", "30", "EUR")).await.expect(200);
+    let mut other_order = adjustment("R-2", "retraction");
+    other_order["order_id"] = json!("A-2");
+    let mut other_goal = adjustment("R-2", "retraction");
+    other_goal["goal"] = json!("Purchase");
+    for (body, status, code, ended, check, rule, found) in [
+        (
+            adjustment("R-2", "refund"),
+            400,
+            "malformed",
+            "pppppF-----",
+            "parameters",
+            "can be read",
+            "`refund`",
+        ),
+        (
+            restatement("R-2", "1,5", "EUR"),
+            422,
+            "amount_invalid",
+            "pppppF-----",
+            "parameters",
+            "`restatement`",
+            "amount",
+        ),
+        (other_goal, 422, "goal_mismatch", "ppppppF----", "target", "`Purchase`", "No goal"),
+        (other_order, 404, "conversion_not_found", "ppppppF----", "target", "order `A-2`", "conversion"),
+        (
+            restatement("R-1", "31", "EUR"),
+            409,
+            "adjustment_conflict",
+            "pppppppF---",
+            "duplicates",
+            "`R-1` once",
+            "another content",
+        ),
+        (
+            adjustment("R-2", "reject"),
+            409,
+            "transition_not_allowed",
+            "ppppppppF--",
+            "transition",
+            "one of `pending`, `on_hold`, `rejected`",
+            "approved",
+        ),
+        (
+            restatement("R-2", "31", "USD"),
+            422,
+            "currency_invalid",
+            "pppppppppF-",
+            "amount",
+            "in EUR",
+            "in USD",
+        ),
+    ] {
+        let answer = adjust(&acme, body).await;
+        let explained = explain(&acme, &answer.refused(status, code)).await;
+        assert_eq!(outcomes(&explained), ended, "{code}: {explained:#}");
+        let finding = said(&explained, check);
+        assert!(finding.0.contains(rule) && finding.1.contains(found), "{code}: {finding:?}");
+    }
+    let broken = send(&acme, "adjustments", tallyback_tests::now(), "{").await.refused(400, "malformed");
+    assert_eq!(outcomes(&explain(&acme, &broken).await), "ppppF------");
+    let mut powerless = acme.clone();
+    powerless.key = acme.agency.make("/v1/signing-keys", json!({"name": "Reports"})).await;
+    let refused = adjust(&powerless, adjustment("R-2", "retraction")).await.refused(403, "scope_missing");
+    let explained = explain(&acme, &refused).await;
+    assert_eq!(outcomes(&explained), "ppF--------");
+    assert!(said(&explained, "authenticate").1.contains("`adjustments:write`"), "{explained:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_adjustment_again_and_a_dry_run_write_nothing() {
+    let app = TestApp::start().await;
+    let acme = adjustable(&app).await;
+    let mut dry = adjustment("R-1", "retraction");
+    dry["validate_only"] = json!(true);
+    let validated = explain(&acme, &adjust(&acme, dry.clone()).await.expect(200)).await;
+    assert_eq!((&validated["code"], outcomes(&validated).as_str()), (&json!("validated"), "ppppppppp--"));
+    assert_eq!(said(&validated, "transition").1, "`approved`");
+    let made = adjust(&acme, adjustment("R-1", "retraction")).await.expect(200);
+    assert_eq!(outcomes(&explain(&acme, &made).await), "ppppppppp-p", "a refund has no amount");
+    let again = explain(&acme, &adjust(&acme, adjustment("R-1", "retraction")).await.expect(200)).await;
+    assert_eq!((&again["code"], outcomes(&again).as_str()), (&json!("duplicate"), "pppppppF---"));
+    assert!(said(&again, "duplicates").1.contains(made["conversion_id"].as_str().unwrap()), "{again:#}");
+    let dry = explain(&acme, &adjust(&acme, dry).await.expect(200)).await;
+    assert_eq!((&dry["code"], outcomes(&dry).as_str()), (&json!("validated"), "pppppppF---"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_signature_of_adjustments_shows_what_should_have_been_signed() {
+    let app = TestApp::at(0).await;
+    let acme = adjustable(&app).await;
+    let mut wrong = acme.clone();
+    wrong.key["secret"] = json!(format!("whsec_{}=", "A".repeat(43)));
+    for (path, body) in
+        [("adjustments", r#"{"note":"jane@example.com"}"#), ("adjustments/batch", r#"[{"kind":"reopen"}]"#)]
+    {
+        app.clock.advance(1);
+        let at = app.clock.now().seconds();
+        send(&wrong, path, at, body).await.refused(401, "signature_invalid");
+        let logged = &acme.agency.all("/v1/postbacks?code=signature_invalid").await[0];
+        assert_eq!(logged["path"], format!("/v1/{path}"));
+        let explained = explain(&acme, &json!({"postback_id": logged["id"]})).await;
+        assert_eq!(outcomes(&explained), "ppF--------");
+        let signed = format!("refund_1.{at}.{}", body.replace("jane@example.com", "[redacted]"));
+        assert_eq!(explained["signed_content"], signed);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_adjustments_explains_each_item_and_itself() {
+    let app = TestApp::start().await;
+    let acme = adjustable(&app).await;
+    let body = json!([adjustment("R-1", "retraction"), adjustment("R-2", "approve")]).to_string();
+    let now = tallyback_tests::now();
+    let answer = send(&acme, "adjustments/batch", now, &body).await.expect(200);
+    let [made, refused] = [0, 1].map(|index| &answer["results"][index]);
+    let made = explain(&acme, made).await;
+    assert_eq!(outcomes(&made), "ppppppppp-p");
+    assert!(said(&made, "size_and_type").0.contains("1 MiB"), "{made:#}");
+    assert_eq!(outcomes(&explain(&acme, refused).await), "ppppppppF--");
+    let none = send(&acme, "adjustments/batch", now, "{}").await.refused(400, "malformed");
+    assert_eq!(outcomes(&explain(&acme, &none).await), "ppppF------");
+    for path in ["adjustments/batch", "conversions/batch"] {
+        let many = format!("[{}]", vec!["{}"; 1_001].join(","));
+        let large = send(&acme, path, now, &many).await.refused(413, "payload_too_large");
+        let explained = explain(&acme, &large).await;
+        assert!(outcomes(&explained).starts_with("pF--"), "{explained:#}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn another_tenants_postback_is_not_there() {
     let app = TestApp::start().await;

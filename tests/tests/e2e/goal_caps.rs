@@ -232,3 +232,37 @@ async fn caps_are_in_the_goals_currency_whatever_the_advertisers() {
     change(&acme, &goal, json!({"caps": {"payout_total": "35"}})).await;
     assert_eq!(taken(&codes(&acme, &click_id, 4..8).await), 1, "also where it is counted anew");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cap_counts_what_a_conversion_was_restated_to() {
+    let app = TestApp::start().await;
+    let acme = app.acme().await;
+    let path = format!("/v1/advertisers/{}", acme.advertiser["id"].as_str().unwrap());
+    acme.agency.patch(&path, json!({"currency": "JPY"})).await.expect(200);
+    let rate =
+        |base: &str, rate: &str| json!({"base": base, "quote": "JPY", "date": "2026-01-01", "rate": rate});
+    let rates = json!({"rates": [rate("EUR", "163.3"), rate("USD", "150")]});
+    acme.agency.send(reqwest::Method::PUT, "/v1/currency-rates", Some(rates)).await.expect(200);
+    let goal = capped(&acme, json!({"payout_total": "1000"})).await;
+    let click_id = acme.click().await;
+    let mut restated = 0;
+    for (reported, currency, amount, into) in [
+        ("100", "EUR", "30", "EUR"),
+        ("100", "EUR", "4899", "JPY"),
+        ("0", "EUR", "30", "EUR"),
+        ("100", "USD", "32.66", "USD"),
+        ("100", "USD", "4899", "JPY"),
+    ] {
+        restated += 1;
+        let mut sale = order(&click_id, &format!("R-{restated}"), reported);
+        sale["currency"] = json!(currency);
+        let made = acme.report(sale).await.expect(201);
+        let path = format!("/v1/conversions/{}/adjustments", made["conversion_id"].as_str().unwrap());
+        let change = json!({"kind": "restatement", "amount": amount, "currency": into});
+        acme.agency.post(&path, change).await.expect(200);
+    }
+    // Each of the five is worth 30 euros now, and pays 3. A new cap makes the count anew: there is room for 2 of 10 more.
+    change(&acme, &goal, json!({"caps": {"payout_total": "35"}})).await;
+    assert_eq!(taken(&codes(&acme, &click_id, 0..3).await), 2);
+    assert_eq!(verify(&app.database, &[]).await.code, Some(0));
+}

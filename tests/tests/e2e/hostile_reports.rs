@@ -91,6 +91,26 @@ async fn what_is_no_json_object_is_malformed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_number_out_of_range_is_told_where_it_stands() {
+    let app = TestApp::start().await;
+    let acme = app.acme().await;
+    let click_id = acme.click().await;
+    for (member, pointer) in [
+        ("\"metadata\":{\"a\":[0,{\"b/c\":1e400}]}", "/metadata/a/1/b~1c"),
+        ("\"coupon\":-1e400", "/coupon"),
+        ("\"event_time\":1e400", "/event_time"),
+        ("\"unheard_of\":1e400", "/unheard_of"),
+    ] {
+        let problem = report(&acme, sale(&click_id, "A-1", member)).await.refused(400, "malformed");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem:#}");
+        assert!(problem["detail"].as_str().unwrap().contains("out of range"), "{problem:#}");
+    }
+    let currency = sale(&click_id, "A-1", "\"coupon\":\"x\"").replace("\"EUR\"", "1e400");
+    report(&acme, currency).await.refused(422, "currency_invalid");
+    report(&acme, sale(&click_id, "A-1", "\"metadata\":{\"a\":1e308}")).await.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn forms_and_queries_of_all_kinds_break_nothing() {
     let app = TestApp::start().await;
     let acme = app.acme().await;

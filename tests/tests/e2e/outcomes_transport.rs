@@ -280,3 +280,44 @@ async fn a_stranger_cannot_fill_the_log() {
     assert_eq!((limited, acme.agency.all("/v1/postbacks").await.len()), (10, 300));
     acme.report(sale(&click_id, 1)).await.expect(201);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_wrong_signatures_are_told_when_to_come_back() {
+    let app = TestApp::at(0).await;
+    let acme = app.acme().await;
+    let click_id = acme.click().await;
+    let stranger = Acme {
+        key: json!({"id": acme.key["id"], "secret": format!("whsec_{}=", "A".repeat(43))}),
+        ..acme.clone()
+    };
+    let at = |seconds: i64| app.clock.now().seconds() + seconds;
+    for _ in 0..300 {
+        let refused = stranger.report_at(at(0), sale(&click_id, 1)).await;
+        assert_eq!(refused.header("ratelimit"), None, "an unknown key would be answered the same");
+        refused.refused(401, "signature_invalid");
+    }
+    app.clock.advance(7);
+    let query = stranger.signer().query("goal=purchase&click_id=x", at(0));
+    let by_url = Answer::to(client().get(format!("{}/v1/postback?{query}", app.base_url))).await;
+    let mut refusals = vec![by_url];
+    for (path, body) in [
+        ("conversions", "{}"),
+        ("conversions/batch", "[]"),
+        ("adjustments", "{}"),
+        ("adjustments/batch", "[]"),
+    ] {
+        let request =
+            client().post(format!("{}/v1/{path}", app.base_url)).header(CONTENT_TYPE, "application/json");
+        let signed = stranger.signer().sign(request, "msg_1", at(0), body.as_bytes());
+        refusals.push(Answer::to(signed).await);
+    }
+    for refused in refusals {
+        assert_eq!(refused.header("retry-after"), Some("53"), "{}", refused.text);
+        assert_eq!(refused.header("ratelimit"), Some("\"wrong_signatures\";r=0;t=53"));
+        assert_eq!(refused.header("ratelimit-policy"), Some("\"wrong_signatures\";q=300;w=60"));
+        refused.refused(429, "rate_limited");
+    }
+    acme.report_at(at(0), sale(&click_id, 1)).await.expect(201);
+    app.clock.advance(53);
+    stranger.report_at(at(0), sale(&click_id, 1)).await.refused(401, "signature_invalid");
+}

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Conn, adjustments, advertisers, conversions, totals};
+use super::{Conn, adjustments, advertisers, conversions, currency_rates, goals, totals};
 use crate::{
     db::{
-        received::{Asked, Hand, Made, Occasion, Target},
+        received::{Asked, Hand, Made, Occasion, Target, Tried},
         rows::records::{Adjustment, Conversion},
         scope::PartnerScope,
     },
@@ -14,6 +14,7 @@ use crate::{
         adjustment::{self, Standing},
         ids::{AdjustmentId, AdvertiserId, ConversionId, GoalId, Reference},
         postback::Intent,
+        rate::{self, Rate},
         refusal::Refusal,
         time::Timestamp,
         totals::Changes,
@@ -28,11 +29,17 @@ pub fn make(
     asked: &[Asked],
     hand: &Hand,
     occasion: &Occasion<impl Fn() -> AdjustmentId>,
-) -> Result<Vec<Result<Made, Refusal>>> {
+) -> Result<Vec<Tried>> {
     let mut book = Book::open(conn, scope, asked)?;
     let mut outcomes = Vec::with_capacity(asked.len());
     for asked in asked {
-        outcomes.push(book.adjust(conn, scope, asked, hand, occasion)?);
+        let found = book.find(&asked.target, hand).cloned();
+        let seen = found.as_ref().map(Conversion::seen);
+        let made = match found {
+            Some(conversion) => book.adjust(conn, scope, conversion, asked, (hand, occasion))?,
+            None => Err(adjustment::no_conversion()),
+        };
+        outcomes.push(Tried { seen, made });
     }
     totals::add(conn, scope, occasion.delta_id, book.changes)?;
     Ok(outcomes)
@@ -83,13 +90,10 @@ impl Book {
         &mut self,
         conn: &mut Conn,
         scope: &PartnerScope,
+        conversion: Conversion,
         asked: &Asked,
-        hand: &Hand,
-        occasion: &Occasion<impl Fn() -> AdjustmentId>,
+        (hand, occasion): (&Hand, &Occasion<impl Fn() -> AdjustmentId>),
     ) -> Result<Result<Made, Refusal>> {
-        let Some(conversion) = self.find(&asked.target, hand).cloned() else {
-            return Ok(Err(adjustment::no_conversion()));
-        };
         if let Some(first) = self.first(&conversion, asked) {
             return Ok(repeated(first.clone(), conversion, asked));
         }
@@ -130,7 +134,11 @@ impl Book {
             let owner = Reference::Id(conversion.advertiser_id);
             terms.currency = advertisers::get(conn, scope, &owner)?.currency;
         }
-        Ok(adjustment::adjust(conversion.standing(), terms, conversion.hold_end, &asked.change))
+        let of_goal = match asked.change.amount {
+            Some(_) => rate_of_goal(conn, scope, conversion)?,
+            None => None,
+        };
+        Ok(adjustment::adjust(conversion.standing(), terms, conversion.hold_end, &asked.change, of_goal))
     }
 
     fn line(
@@ -198,6 +206,23 @@ impl Book {
     }
 }
 
+/// The rate from the goal's currency to the conversion's, where that is another one: the one that the report came with,
+/// or the one of the event's day.
+fn rate_of_goal(conn: &mut Conn, scope: &PartnerScope, conversion: &Conversion) -> Result<Option<Rate>> {
+    let goal = goals::get(conn, scope, &Reference::Id(conversion.goal_id))?;
+    let Some(pair @ (own, of_conversion)) = goal.currency.zip(conversion.currency) else { return Ok(None) };
+    if own == of_conversion {
+        return Ok(None);
+    }
+    match conversion.terms().exchange {
+        Some(exchange) if exchange.from == own => Ok(Some(exchange.rate)),
+        _ => {
+            let dated = currency_rates::of_pair(conn, scope, pair)?;
+            Ok(rate::valid_at(&dated, conversion.event_time))
+        }
+    }
+}
+
 fn standing_at(row: Conversion, standing: Standing) -> Conversion {
     Conversion {
         status: standing.status,
@@ -205,6 +230,7 @@ fn standing_at(row: Conversion, standing: Standing) -> Conversion {
         currency: standing.currency,
         payout_micros: standing.payout,
         revenue_micros: standing.revenue,
+        capped_payout_micros: standing.capped_payout,
         ..row
     }
 }

@@ -74,7 +74,7 @@ pub fn restand(
     standing: Standing,
     now: Timestamp,
 ) -> QueryResult<()> {
-    let Standing { status, amount, currency, payout, revenue } = standing;
+    let Standing { status, amount, currency, payout, revenue, capped_payout } = standing;
     let conversion =
         conversions::table.filter(conversions::partner_id.eq(scope.id()).and(conversions::id.eq(id)));
     diesel::update(conversion)
@@ -84,6 +84,7 @@ pub fn restand(
             conversions::currency.eq(currency),
             conversions::payout_micros.eq(payout),
             conversions::revenue_micros.eq(revenue),
+            conversions::capped_payout_micros.eq(capped_payout),
             conversions::updated_at.eq(now),
         ))
         .execute(conn)

@@ -6,15 +6,17 @@ use super::{
 };
 use crate::{
     db::{
-        received::{Asked, Hand, Made, Occasion, ReceivedAdjustment},
+        received::{Asked, Hand, Made, Occasion, ReceivedAdjustment, Tried},
         rows::records::Postback,
         scope::PartnerScope,
     },
     domain::{
+        adjustment,
         answer::{Adjusted, Answer},
         ids::AdjustmentId,
         postback::{About, Form, Intent},
         refusal::Refusal,
+        trace::{Check, Trace},
     },
     error::Result,
 };
@@ -28,22 +30,34 @@ pub fn record(
     occasion: &Occasion<impl Fn() -> AdjustmentId>,
 ) -> Result<Vec<Answer>> {
     let asked: Vec<Asked> = batch.iter().filter_map(|received| received.asked.clone().ok()).collect();
-    let mut made = adjust::make(conn, scope, &asked, hand, occasion)?.into_iter();
+    let mut tried = adjust::make(conn, scope, &asked, hand, occasion)?.into_iter();
     let (mut answers, mut lines) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
     for received in batch {
-        let outcome = match &received.asked {
-            Err(refusal) => Err(refusal.clone()),
-            Ok(asked) => made.next().map_or_else(
-                || Err(crate::domain::adjustment::no_conversion()),
-                |made| made.map(|made| (asked, made)),
-            ),
+        let tried = received.asked.as_ref().ok().and_then(|_| tried.next());
+        let trace = trace(received, tried.as_ref());
+        let outcome = match (&received.asked, tried) {
+            (Err(refusal), _) => Err(refusal.clone()),
+            (Ok(asked), Some(tried)) => tried.made.map(|made| (asked, made)),
+            (Ok(_), None) => Err(adjustment::no_conversion()),
         };
         let answer = Answer { postback_id: Some(received.postback_id), ..answer(&outcome) };
-        lines.push(line(scope, received, &outcome, &answer));
+        lines.push(line(scope, received, &outcome, &answer, trace));
         answers.push(answer);
     }
     bulk::insert_postbacks(conn, &lines)?;
     Ok(answers)
+}
+
+/// What the decision knew, and the check that it ended at.
+fn trace(received: &ReceivedAdjustment, tried: Option<&Tried>) -> Trace {
+    let ended_at = match tried.map(|tried| &tried.made) {
+        None => received.origin.refused_at,
+        Some(Err(refusal)) => Some(adjustment::refused_at(refusal.code)),
+        Some(Ok(made)) if made.is_repeated => Some(Check::Duplicates),
+        Some(Ok(_)) => Some(Check::Write),
+    };
+    let adjusted = tried.and_then(|tried| tried.seen);
+    Trace { origin: received.origin.clone(), ended_at, adjusted, ..Trace::default() }
 }
 
 type Outcome<'a> = Result<(&'a Asked, Made), Refusal>;
@@ -81,6 +95,7 @@ fn line(
     received: &ReceivedAdjustment,
     outcome: &Outcome<'_>,
     answer: &Answer,
+    trace: Trace,
 ) -> Postback {
     let conversion = outcome.as_ref().ok().map(|(_, made)| &made.conversion);
     Postback {
@@ -103,7 +118,7 @@ fn line(
         not_enforced: None,
         about: About::Adjustment,
         order_id: order_id(received),
-        trace: None,
+        trace: Some(Json(trace)),
         rerunnable: false,
     }
 }

@@ -23,7 +23,7 @@ use crate::{
         rate::Rate,
         time::Timestamp,
         totals::{self, Sums, TotalKey},
-        trace::Trace,
+        trace::{ConversionSeen, Trace},
         visitor::ClickClass,
         worth::{Exchange, Terms},
     },
@@ -257,7 +257,14 @@ impl Conversion {
             currency: self.currency,
             payout: self.payout_micros,
             revenue: self.revenue_micros,
+            capped_payout: self.capped_payout_micros,
         }
+    }
+
+    /// What is kept of it with the line of an adjustment.
+    pub fn seen(&self) -> ConversionSeen {
+        let Self { id, status, currency, original_currency, .. } = *self;
+        ConversionSeen { id, status, currency, reported_in: original_currency }
     }
 
     /// The cell of the totals it stands in, and what it adds there.

@@ -218,14 +218,14 @@ pub async fn make(
     let mut tries = 0;
     loop {
         let (asked, hand, clock) = (asked.clone(), hand.clone(), state.clock.clone());
-        let made = db_write!(&state.store, |queries, conn| {
+        let tried = db_write!(&state.store, |queries, conn| {
             let occasion = Occasion { now: clock.now(), delta_id: clock.new_id(), new_id: || clock.new_id() };
             queries::adjust::make(conn, &scope, &asked, &hand, &occasion)
         });
         tries += 1;
-        match made {
+        match tried {
             Err(Error::Contended(_)) if tries < MOST_CONTENDED => {}
-            made => return made,
+            tried => return Ok(tried?.into_iter().map(|tried| tried.made).collect()),
         }
     }
 }

@@ -42,7 +42,8 @@ pub struct GoalOverride {
 /// How much a goal takes. A conversion beyond a cap is counted all the same, as `pending` with the flags `over_cap` and
 /// `cap:` with the cap's name. What counts towards a cap is what was taken, by the time of receipt, in UTC days and months:
 /// not what was reported as rejected, and not what was over a cap itself, even if it was approved then. A later rejection
-/// gives its place back only when the caps are changed. Caps are exact, also with several servers.
+/// gives its place back, and a restated amount counts, only when the caps are changed. Caps are exact, also with several
+/// servers.
 #[derive(Clone, Deserialize, Serialize, ToSchema, Default)]
 #[serde(deny_unknown_fields, default)]
 #[schema(examples(json!({"conversions_per_day": 100, "conversions_per_month": null, "conversions_total": null, "payout_per_day": null, "payout_per_month": "5000", "payout_total": null})))]

@@ -34,8 +34,8 @@ pub struct Explanation {
     hint: Option<String>,
     /// Whether to send it again: `no`, `yes`, `after_fix` or `re_sign`.
     retry: Option<String>,
-    /// Every check, in the order in which they are made, as the decision knew it then. None for adjustments, and for
-    /// lines that an earlier version wrote.
+    /// Every check, in the order in which they are made, as the decision knew it then. An adjustment has checks of its
+    /// own: `target`, `transition`, `amount`. None for lines that an earlier version wrote.
     checks: Vec<CheckView>,
     /// What the signature should be of, if it does not hold: `GET`, path and query in a line each, or
     /// `webhook-id.webhook-timestamp.body`; its beginning, with secrets and personal data taken out. Compare it with what
@@ -67,6 +67,7 @@ impl From<Postback> for Explanation {
         let (request, answer) = (row.request.members(), row.answer.members());
         let trace = row.trace().unwrap_or_default();
         let line = Line {
+            about: row.about,
             form: row.form,
             in_batch: row.is_of_batch(),
             received_at: row.received_at,
@@ -96,7 +97,7 @@ impl From<Postback> for Explanation {
     }
 }
 
-/// Explains why a postback was answered as it was: every check in its order, with what it asks for and what was found.
+/// Explains why a report or an adjustment was answered as it was: each check in its order, its rule, and what was found.
 #[utoipa::path(tag = "Postbacks", params(("id" = String, Path, description = "The postback's id.")),
     responses((status = 200, description = "The explanation.", body = Explanation)),
     extensions(("x-codes" = json!(["not_found"]))))]

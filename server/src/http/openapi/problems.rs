@@ -26,6 +26,15 @@ use crate::{
 /// Where a handler lists the codes it can answer with.
 pub const EXTENSION: &str = "x-codes";
 
+const RETRY_AFTER: (&str, Type, &str) = ("Retry-After", Type::Integer, "When to send it again, in seconds.");
+const RATE_LIMIT: (&str, Type, &str) = (
+    "RateLimit",
+    Type::String,
+    "What is left (`r`) for how many seconds (`t`), of `reports` or of `wrong_signatures`.",
+);
+const RATE_LIMIT_POLICY: (&str, Type, &str) =
+    ("RateLimit-Policy", Type::String, "How many (`q`) are taken in so many seconds (`w`).");
+
 /// What anything behind an API key can answer.
 const BEHIND_AN_API_KEY: &[Code] = &[
     Code::ApiKeyMissing,
@@ -172,18 +181,23 @@ fn respond(operation: &mut Operation, status: u16, codes: &[Code], access: Acces
     if access == Access::SignedQuery {
         response.content.insert("text/plain".to_owned(), RefOr::T(plain_text(codes)));
     }
-    if let Some((name, header)) = header(status) {
+    for (name, header) in headers(status, access) {
         response.headers.insert(name.to_owned(), RefOr::T(header));
     }
 }
 
 fn content(codes: &[Code], access: Access) -> Content {
-    let is_report = !matches!(access, Access::Open | Access::ApiKey);
+    let is_report = is_report(access);
     let schema =
         if is_report { schemas::reference::<PostbackAnswer>() } else { schemas::reference::<Problem>() };
     let answer = if is_report { answers::postback } else { answers::problem };
     let examples = codes.iter().map(|code| (code.as_str(), example(*code, answer(*code))));
     ContentBuilder::new().schema(Some(schema)).examples_from_iter(examples).build()
+}
+
+/// Whether an operation takes reports or adjustments.
+fn is_report(access: Access) -> bool {
+    !matches!(access, Access::Open | Access::ApiKey)
 }
 
 /// What `format=text` gets.
@@ -197,13 +211,16 @@ fn example(code: Code, value: Value) -> Example {
     ExampleBuilder::new().summary(code.title()).value(Some(value)).build()
 }
 
-/// The header that comes with a status.
-fn header(status: u16) -> Option<(&'static str, Header)> {
-    let (name, kind, description) = match status {
-        401 => ("WWW-Authenticate", Type::String, "How to authenticate."),
-        429 | 503 => ("Retry-After", Type::Integer, "When to send it again, in seconds."),
-        _ => return None,
+/// The headers that come with a status.
+fn headers(status: u16, access: Access) -> impl Iterator<Item = (&'static str, Header)> {
+    let told: &[(&str, Type, &str)] = match status {
+        401 => &[("WWW-Authenticate", Type::String, "How to authenticate.")],
+        429 if is_report(access) => &[RETRY_AFTER, RATE_LIMIT, RATE_LIMIT_POLICY],
+        429 | 503 => &[RETRY_AFTER],
+        _ => &[],
     };
-    let schema = ObjectBuilder::new().schema_type(kind);
-    Some((name, HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()))
+    told.iter().map(|(name, kind, description)| {
+        let schema = ObjectBuilder::new().schema_type(kind.clone());
+        (*name, HeaderBuilder::new().schema(Some(schema)).description(Some(*description)).build())
+    })
 }

@@ -1,27 +1,23 @@
 //! Batches of adjustments: many in one signed message, each with a verdict of its own.
 
 use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header,
-    post,
+    HttpRequest, HttpResponse, post,
     web::{Data, Payload},
 };
 use utoipa::ToSchema;
 
 use super::{
     adjustments::{AdjustmentRequest, Sender, record},
-    batch::{Verdicts, layout, parameters, read},
+    batch::{Message, Outcome, parameters},
     conversion_report::{BatchVerdicts, MessageQuery, SignatureHeaders},
-    credentials::{self, Claim},
     intake,
-    postbacks::{failed, respond},
-    rate_limits,
+    postbacks::failed,
 };
 use crate::{
     db::received::ReceivedAdjustment,
-    domain::{answer::Answer, batch, code::Code, refusal::Refusal},
+    domain::{answer::Answer, code::Code, refusal::Refusal},
     error::{Error, Result},
-    http::{State, transport::Transport},
+    http::State,
 };
 
 /// How many are made in one transaction: while it lasts, their conversions are locked.
@@ -32,14 +28,6 @@ const AT_ONCE: usize = 200;
 #[expect(dead_code, reason = "only its schema is used")]
 #[schema(max_items = 1000, examples(json!([{"adjustment_id": "R-77", "kind": "retraction", "goal": "purchase", "order_id": "A-1001", "reason": "item_returned"}])))]
 pub struct AdjustmentBatch(Vec<AdjustmentRequest>);
-
-/// What became of a batch.
-enum Outcome {
-    /// Each item has a verdict.
-    Judged(Vec<Answer>),
-    /// None was looked at.
-    Refused(Answer),
-}
 
 /// Adjusts up to 1,000 conversions in one message. It is a JSON array (`application/json`), or a JSON object in each line
 /// (`application/x-ndjson`), at most 1 MiB, signed once over the whole body. Each item is read, judged and logged for
@@ -54,44 +42,19 @@ enum Outcome {
     extensions(("x-codes" = json!(["payload_too_large", "unsupported_media_type"]))))]
 #[post("/adjustments/batch")]
 pub async fn report_adjustments(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
-    let outcome = receive(&request, payload, &state).await;
-    let response = match outcome.unwrap_or_else(|error| Outcome::Refused(failed(error))) {
-        Outcome::Judged(answers) => {
-            answers.iter().for_each(|answer| state.metrics.count_postback(answer.code));
-            HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(Verdicts::of(&answers))
-        }
-        Outcome::Refused(answer) => {
-            state.metrics.count_postback(answer.code);
-            respond(&answer)
-        }
-    };
-    rate_limits::tell(&request, response)
+    Outcome::answer(receive(&request, payload, &state).await, &request, &state)
 }
 
 async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Result<Outcome> {
-    let transport = Transport::of(request, &state.trusted_proxies).require_private()?;
-    let layout = layout(request)?;
-    let _in_memory = state.batches.enter()?;
-    let content = read(payload, state).await?;
-    let claim = Claim::of_message(request.headers(), &content)?;
-    let signer = credentials::Sender::find(state, &claim, transport.client).await?;
-    signer.refuse_flood(state)?;
-    let sender = Sender::of(state, &signer, intake::asked_intent(request));
-    let items = match &sender.powers {
-        Ok(_) => batch::items(layout, &content),
-        Err(refusal) => Err(refusal.clone()),
-    };
-    if sender.powers.is_ok() {
-        // What is no batch counts as one.
-        let count = items.as_ref().map_or(1, Vec::len);
-        state.rate_limits.take_reports(request, sender.key.scope.id(), count, sender.received_at)?;
-    }
-    match items {
+    let message = Message::receive(request, payload, state).await?;
+    message.sender.refuse_flood(request, state)?;
+    let sender = Sender::of(state, &message.sender, intake::asked_intent(request));
+    match message.items(request, state, &sender.powers)? {
         Ok(items) => {
             let _turn = state.batches.take_turn().await?;
             Ok(Outcome::Judged(judge(state, &sender, &items).await))
         }
-        Err(refusal) => refuse(state, &sender, refusal, content.len()).await.map(Outcome::Refused),
+        Err(refusal) => refuse(state, &sender, refusal, message.content.len()).await.map(Outcome::Refused),
     }
 }
 
@@ -123,7 +86,7 @@ async fn read_all(
 
 /// The verdicts on some. What cannot be written for a reason of its own keeps no other from being made.
 async fn made(state: &State, sender: &Sender<'_>, received: Vec<ReceivedAdjustment>) -> Vec<Answer> {
-    let (scope, count) = (sender.key.scope, received.len());
+    let (scope, count) = (sender.signer.key.scope, received.len());
     match record(state, scope, received.clone(), sender.hand()).await {
         Ok(answers) => answers,
         Err(Error::Internal(why)) if count > 1 => {
@@ -142,7 +105,7 @@ async fn made(state: &State, sender: &Sender<'_>, received: Vec<ReceivedAdjustme
 /// Refuses a batch as a whole; one line of the log says so.
 async fn refuse(state: &State, sender: &Sender<'_>, refusal: Refusal, bytes: usize) -> Result<Answer> {
     let received = sender.unread(state, refusal, bytes);
-    let answers = record(state, sender.key.scope, vec![received], sender.hand()).await?;
+    let answers = record(state, sender.signer.key.scope, vec![received], sender.hand()).await?;
     let answer = answers.into_iter().next().unwrap_or_else(|| Answer::refused(Refusal::of(Code::Internal)));
     // The line of the log exists for the key's owner; who cannot sign does not learn that the key does.
     Ok(if sender.is_stranger() { Answer { postback_id: None, ..answer } } else { answer })

@@ -13,7 +13,6 @@ use super::{
     intake, masked, postbacks, rate_limits,
 };
 use crate::{
-    cache::KnownKey,
     db::{
         db_write,
         received::{Asked, Hand, Occasion, ReceivedAdjustment, Target},
@@ -30,7 +29,7 @@ use crate::{
         postback::{Form, Intent},
         refusal::Refusal,
         scopes::Scope,
-        time::Timestamp,
+        trace::{Check, Origin},
     },
     error::{Error, Result},
     http::{State, body, transport::Transport},
@@ -61,8 +60,8 @@ pub struct AdjustmentRequest {
     order_id: Option<String>,
     /// The advertiser's id, or `ext:` and the partner's own; needed with an order if the key covers several.
     advertiser: Option<String>,
-    /// What the sale is worth now, all of it: a decimal string with a dot, at most 4 decimals, not negative. Only, and
-    /// always, with a `restatement`.
+    /// What the sale is worth now, all of it: a decimal string with a dot, at most 4 decimals, not negative; a JSON number
+    /// is `amount_invalid`. Only, and always, with a `restatement`.
     amount: Option<String>,
     /// Its currency, ISO 4217: the conversion's own, or the one that it was reported in.
     #[schema(value_type = Option<Currency>)]
@@ -98,15 +97,15 @@ async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Resu
     let body = body::read(&mut payload.into_inner(), state.door.limits.body).await?;
     let claim = Claim::of_message(request.headers(), &body)?;
     let signer = credentials::Sender::find(state, &claim, transport.client).await?;
-    signer.refuse_flood(state)?;
+    signer.refuse_flood(request, state)?;
     let sender = Sender::of(state, &signer, intake::asked_intent(request));
     if sender.powers.is_ok() {
-        state.rate_limits.take_reports(request, sender.key.scope.id(), 1, sender.received_at)?;
+        state.rate_limits.take_reports(request, signer.key.scope.id(), 1, signer.now)?;
     }
     let sent = (Parameters::from_json(&body), body.len());
     let received = sender.read(state, sent, None).await?;
     let is_stranger = sender.is_stranger();
-    let mut answers = record(state, sender.key.scope, vec![received], sender.hand()).await?;
+    let mut answers = record(state, signer.key.scope, vec![received], sender.hand()).await?;
     let answer = answers.pop().ok_or_else(|| Error::Internal("an adjustment has no answer".into()))?;
     // The line of the log exists for the key's owner; who cannot sign does not learn that the key does.
     Ok(if is_stranger { Answer { postback_id: None, ..answer } } else { answer })
@@ -114,22 +113,20 @@ async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Resu
 
 /// Who sent adjustments.
 pub struct Sender<'a> {
-    /// The key.
-    pub key: &'a KnownKey,
-    /// When they came.
-    pub received_at: Timestamp,
+    /// Who signed them.
+    pub signer: &'a credentials::Sender,
     /// What the key may do.
     pub powers: Result<KeyPowers, Refusal>,
-    message_id: String,
     asked: Result<Intent, Refusal>,
 }
+
+/// A refusal, and the check that it comes from.
+type Refused = (Check, Refusal);
 
 impl<'a> Sender<'a> {
     /// Who signed a message, and what its query asks for.
     pub fn of(state: &State, signer: &'a credentials::Sender, asked: Result<Intent, Refusal>) -> Self {
-        let powers = signer.enforced_powers(state, Scope::AdjustmentsWrite);
-        let message_id = signer.message_id.clone().unwrap_or_default();
-        Self { key: &signer.key, received_at: signer.now, powers, message_id, asked }
+        Self { signer, powers: signer.enforced_powers(state, Scope::AdjustmentsWrite), asked }
     }
 
     /// Whether it cannot sign.
@@ -140,7 +137,7 @@ impl<'a> Sender<'a> {
     /// Whose conversions it reaches.
     pub fn hand(&self) -> Hand {
         let advertisers = self.powers.as_ref().map(|powers| powers.advertisers.clone()).unwrap_or_default();
-        Hand { actor: Actor::Advertiser, key_id: Some(self.key.row.id), advertisers, ..Hand::SYSTEM }
+        Hand { actor: Actor::Advertiser, key_id: Some(self.signer.key.row.id), advertisers, ..Hand::SYSTEM }
     }
 
     /// Reads one adjustment, sent in so many bytes, which may have a place in a batch.
@@ -151,38 +148,46 @@ impl<'a> Sender<'a> {
         batch_index: Option<i32>,
     ) -> Result<ReceivedAdjustment> {
         let read = match (&self.powers, &parameters, &self.asked) {
-            (Err(refusal), _, _) | (_, Err(refusal), _) | (_, _, Err(refusal)) => Err(refusal.clone()),
+            (Err(refusal), _, _) => Err((Check::Authenticate, refusal.clone())),
+            (_, Err(refusal), _) => Err((Check::Parse, refusal.clone())),
+            (_, _, Err(refusal)) => Err((Check::Parameters, refusal.clone())),
             (Ok(powers), Ok(parameters), Ok(_)) => self.find(state, powers, parameters).await?,
         };
-        let read = read.map_err(|refusal| refusal.pointing_into(Form::Json));
+        let read = read.map_err(|(check, refusal)| (check, refusal.pointing_into(Form::Json)));
         let request = self.masked(&parameters, bytes);
-        Ok(self.received(state, request, read, batch_index))
+        let received = self.received(state, request, read, self.signer.origin(bytes));
+        Ok(ReceivedAdjustment { batch_index, ..received })
     }
 
-    /// What is refused unread.
+    /// A batch that is refused as a whole, unread.
     pub fn unread(&self, state: &State, refusal: Refusal, bytes: usize) -> ReceivedAdjustment {
-        self.received(state, masked::unreadable(bytes), Err(refusal), None)
+        let read = Err((intake::refused_unread(refusal.code), refusal));
+        let origin = Origin { whole_batch: true, ..self.signer.origin(bytes) };
+        self.received(state, masked::unreadable(bytes), read, origin)
     }
 
     fn received(
         &self,
         state: &State,
         request: Map<String, Value>,
-        read: Result<(Option<AdvertiserId>, Asked), Refusal>,
-        batch_index: Option<i32>,
+        read: Result<(Option<AdvertiserId>, Asked), Refused>,
+        origin: Origin,
     ) -> ReceivedAdjustment {
-        let postback_id = state.clock.new_id();
-        let (advertiser_id, asked) = match read {
-            Ok((advertiser, asked)) => (advertiser, Ok(Asked { postback_id: Some(postback_id), ..asked })),
-            Err(refusal) => (None, Err(refusal)),
+        let (postback_id, signer) = (state.clock.new_id(), self.signer);
+        let (advertiser_id, refused_at, asked) = match read {
+            Ok((advertiser, asked)) => {
+                (advertiser, None, Ok(Asked { postback_id: Some(postback_id), ..asked }))
+            }
+            Err((check, refusal)) => (None, Some(check), Err(refusal)),
         };
         ReceivedAdjustment {
             postback_id,
-            received_at: self.received_at,
-            key_id: self.key.row.id,
-            is_test: self.key.row.test,
-            message_id: self.message_id.clone(),
-            batch_index,
+            received_at: signer.now,
+            key_id: signer.key.row.id,
+            is_test: signer.key.row.test,
+            message_id: signer.message_id.clone().unwrap_or_default(),
+            batch_index: None,
+            origin: Origin { refused_at, ..origin },
             request,
             advertiser_id,
             asked,
@@ -208,13 +213,13 @@ impl<'a> Sender<'a> {
         state: &State,
         powers: &KeyPowers,
         parameters: &Parameters,
-    ) -> Result<Result<(Option<AdvertiserId>, Asked), Refusal>> {
+    ) -> Result<Result<(Option<AdvertiserId>, Asked), Refused>> {
         let report = match AdjustmentReport::parse(parameters) {
             Ok(report) => report,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(refusal) => return Ok(Err((Check::Parameters, refusal))),
         };
         if report.change.kind.decides_status() && !powers.may_decide_status {
-            return Ok(Err(credentials::lacks(Scope::StatusWrite)));
+            return Ok(Err((Check::Authenticate, credentials::lacks(Scope::StatusWrite))));
         }
         let target = match report.conversion {
             Named::Id(id) => Ok((None, Target::Conversion(id))),
@@ -223,6 +228,7 @@ impl<'a> Sender<'a> {
                 self.order(state, powers, advertiser, (goal, order_id)).await?
             }
         };
+        let target = target.map_err(|refusal| (Check::Target, refusal));
         Ok(target.map(|(advertiser, target)| {
             let asked = Asked {
                 target,
@@ -238,7 +244,7 @@ impl<'a> Sender<'a> {
 
     /// What a test key signs, and what the query wants only validated, is not made.
     fn intent(&self, of_report: Intent) -> Intent {
-        let is_dry = self.key.row.test || self.asked == Ok(Intent::Validate);
+        let is_dry = self.signer.key.row.test || self.asked == Ok(Intent::Validate);
         if is_dry { Intent::Validate } else { of_report }
     }
 
@@ -249,11 +255,12 @@ impl<'a> Sender<'a> {
         named: Option<&Reference<AdvertiserId>>,
         (goal, order_id): (String, String),
     ) -> Result<Result<(Option<AdvertiserId>, Target), Refusal>> {
-        let advertiser = match state.cache.whose(self.key.scope, powers, named).await? {
+        let scope = self.signer.key.scope;
+        let advertiser = match state.cache.whose(scope, powers, named).await? {
             Ok(advertiser) => advertiser,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let serving = state.cache.rules(self.key.scope, advertiser).await?;
+        let serving = state.cache.rules(scope, advertiser).await?;
         let same = serving.goals.iter().filter(|rules| rules.event_name == goal);
         let goals: Vec<_> = same.map(|rules| rules.id).collect();
         if goals.is_empty() {

@@ -35,7 +35,8 @@ pub struct ConversionReport {
     /// The advertiser's id of the sale, at most 128 bytes; needed for goals that count per order, and without `click_id`.
     #[schema(max_length = 128)]
     order_id: Option<String>,
-    /// A decimal string with a dot, at most 4 decimals, not negative; needed if the goal's money depends on it.
+    /// A decimal string with a dot, at most 4 decimals, not negative; needed if the goal's money depends on it. A JSON
+    /// number is `amount_invalid`.
     amount: Option<String>,
     /// ISO 4217, such as EUR; needed with an amount. What is not in the advertiser's currency is converted.
     #[schema(value_type = Option<Currency>)]

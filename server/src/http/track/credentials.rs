@@ -254,16 +254,22 @@ impl Sender {
     }
 
     /// What the sender may do with a report.
-    pub async fn powers(&self, state: &State, sent: &Sent<'_>) -> Result<Result<KeyPowers, Refusal>> {
+    pub async fn powers(
+        &self,
+        request: &HttpRequest,
+        state: &State,
+        sent: &Sent<'_>,
+    ) -> Result<Result<KeyPowers, Refusal>> {
         match &self.proof {
             Ok(Proof::Signature) => Ok(self.used(state, Proof::Signature)),
-            _ => self.powers_over(state, sent.named_advertiser()).await,
+            _ => self.powers_over(request, state, sent.named_advertiser()).await,
         }
     }
 
     /// What the sender may do for the advertiser that is named, or for all that can be meant.
     pub async fn powers_over(
         &self,
+        request: &HttpRequest,
         state: &State,
         named: Option<Reference<AdvertiserId>>,
     ) -> Result<Result<KeyPowers, Refusal>> {
@@ -276,7 +282,7 @@ impl Sender {
             Err(unproven) => {
                 let observed = unproven.may_be_observed && state.cache.observes(scope, row, named).await?;
                 if !observed {
-                    state.rate_limits.take_wrong_signature(row.id, self.now)?;
+                    state.rate_limits.take_wrong_signature(request, row.id, self.now)?;
                     return Ok(Err(unproven.refusal.clone()));
                 }
                 Proof::NotEnforced(unproven.refusal.code)
@@ -291,10 +297,10 @@ impl Sender {
     }
 
     /// Refuses, without a line in the log, when too much comes under the key that proves nothing.
-    pub fn refuse_flood(&self, state: &State) -> Result<(), Refusal> {
+    pub fn refuse_flood(&self, request: &HttpRequest, state: &State) -> Result<(), Refusal> {
         match &self.proof {
             Ok(_) => Ok(()),
-            Err(_) => state.rate_limits.take_wrong_signature(self.key.row.id, self.now),
+            Err(_) => state.rate_limits.take_wrong_signature(request, self.key.row.id, self.now),
         }
     }
 

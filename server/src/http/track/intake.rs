@@ -80,9 +80,7 @@ pub fn received(
     let (report, powers) = match powers {
         Ok(powers) => (read(&parameters, form, asked, sender), powers),
         Err(refusal) => {
-            // The key is known: what is malformed is the batch.
-            let is_batch = refusal.code == Code::Malformed;
-            origin.refused_at = Some(if is_batch { Check::Parse } else { Check::Authenticate });
+            origin.refused_at = Some(refused_unread(refusal.code));
             (Err(refusal), KeyPowers::default())
         }
     };
@@ -116,6 +114,15 @@ pub fn received(
         click: named.map(|read| read.map(|(_, id)| id)),
         touch: named.and_then(Result::ok).map_or(Touch::Click, |(touch, _)| touch),
         report,
+    }
+}
+
+/// The check that refuses what is not read. Where the key holds, it is a batch that is none, or that is too large.
+pub fn refused_unread(code: Code) -> Check {
+    match code {
+        Code::Malformed => Check::Parse,
+        Code::PayloadTooLarge => Check::SizeAndType,
+        _ => Check::Authenticate,
     }
 }
 

@@ -5,6 +5,7 @@ pub mod adjustments;
 pub mod batch;
 mod click_query;
 pub mod clicks;
+pub mod conversion_batch;
 mod conversion_report;
 pub mod counters;
 pub mod credentials;

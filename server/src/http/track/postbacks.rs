@@ -139,7 +139,7 @@ async fn receive(
     sent: Sent<'_>,
     asked: Result<Intent, Refusal>,
 ) -> Result<Answer> {
-    let powers = sender.powers(state, &sent).await?;
+    let powers = sender.powers(request, state, &sent).await?;
     if powers.is_ok() {
         state.rate_limits.take_reports(request, sender.key.scope.id(), 1, sender.now)?;
     }

@@ -36,13 +36,18 @@ pub struct RateLimits {
 /// Where somebody stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Standing {
+    /// Names what is limited.
+    policy: &'static str,
     quota: u64,
     left: u64,
     /// Seconds until the next window, at least 1.
     resets_in: i64,
 }
 
-struct Windows<K>(Mutex<HashMap<K, Window>>);
+struct Windows<K> {
+    policy: &'static str,
+    open: Mutex<HashMap<K, Window>>,
+}
 
 #[derive(Clone, Copy)]
 struct Window {
@@ -53,7 +58,7 @@ struct Window {
 impl RateLimits {
     /// Nothing has come yet.
     pub fn new(reports_per_minute: Option<u64>) -> Self {
-        let (reports, wrong_signatures) = (Windows::default(), Windows::default());
+        let (reports, wrong_signatures) = (Windows::new("reports"), Windows::new("wrong_signatures"));
         Self { reports_per_minute, reports, wrong_signatures }
     }
 
@@ -80,24 +85,31 @@ impl RateLimits {
         })
     }
 
-    /// Takes a wrong signature under a key that is there.
-    pub fn take_wrong_signature(&self, key: KeyId, now: Timestamp) -> Result<(), Refusal> {
+    /// Takes a wrong signature under a key that is there. Only the answer to one too many tells where the key stands: with
+    /// any other, an unknown key would be told apart from this one.
+    pub fn take_wrong_signature(
+        &self,
+        request: &HttpRequest,
+        key: KeyId,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         let taken = self.wrong_signatures.take(key, WRONG_SIGNATURES, 1, now);
-        let detail = "Too many requests under this key have a wrong signature.";
-        taken.map(drop).map_err(|standing| refusal(detail.to_owned(), standing))
-    }
-}
-
-impl<K> Default for Windows<K> {
-    fn default() -> Self {
-        Self(Mutex::new(HashMap::new()))
+        taken.map(drop).map_err(|standing| {
+            request.extensions_mut().insert(standing);
+            let detail = "Too many requests under this key have a wrong signature.";
+            refusal(detail.to_owned(), standing)
+        })
     }
 }
 
 impl<K: Hash + Eq> Windows<K> {
+    fn new(policy: &'static str) -> Self {
+        Self { policy, open: Mutex::new(HashMap::new()) }
+    }
+
     fn take(&self, name: K, quota: u64, wanted: u64, now: Timestamp) -> Result<Standing, Standing> {
         let now = now.seconds();
-        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut windows = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let window = windows.entry(name).or_insert(Window { began: now, used: 0 });
         if !(window.began..window.began + WINDOW_SECONDS).contains(&now) {
             *window = Window { began: now, used: 0 };
@@ -105,7 +117,7 @@ impl<K: Hash + Eq> Windows<K> {
         let fits = window.used + wanted <= quota;
         window.used += if fits { wanted } else { 0 };
         let resets_in = window.began + WINDOW_SECONDS - now;
-        let standing = Standing { quota, left: quota - window.used, resets_in };
+        let standing = Standing { policy: self.policy, quota, left: quota - window.used, resets_in };
         if fits { Ok(standing) } else { Err(standing) }
     }
 }
@@ -117,10 +129,10 @@ fn refusal(detail: String, standing: Standing) -> Refusal {
 /// Says in an answer where its sender stands, if there is a limit: `RateLimit` and `RateLimit-Policy`, as the HTTP
 /// working group drafts them.
 pub fn tell(request: &HttpRequest, mut response: HttpResponse) -> HttpResponse {
-    if let Some(Standing { quota, left, resets_in }) = request.extensions().get().copied() {
-        let policy = format!("\"reports\";q={quota};w={WINDOW_SECONDS}");
-        let limit = format!("\"reports\";r={left};t={resets_in}");
-        for (name, text) in [(POLICY, policy), (LIMIT, limit)] {
+    if let Some(Standing { policy, quota, left, resets_in }) = request.extensions().get().copied() {
+        let quota = format!("\"{policy}\";q={quota};w={WINDOW_SECONDS}");
+        let left = format!("\"{policy}\";r={left};t={resets_in}");
+        for (name, text) in [(POLICY, quota), (LIMIT, left)] {
             if let Ok(value) = HeaderValue::from_str(&text) {
                 response.headers_mut().insert(name, value);
             }
@@ -135,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_window_has_its_quota_and_ends() {
-        let windows = Windows::default();
+        let windows = Windows::new("reports");
         let at = |seconds: i64, wanted: u64| {
             let taken = windows.take("a", 10, wanted, Timestamp::from_seconds(1_000 + seconds));
             taken.map(|standing| (standing.left, standing.resets_in)).map_err(|standing| standing.left)
