@@ -129,11 +129,7 @@ fn counting(conn: &mut Conn, scope: &PartnerScope, which: Counted) -> QueryResul
 
 /// Lines of a click or of an order: those out of the common have an index, and the others are those of the conversions.
 /// Each of the two ways names all that its index needs.
-fn found_by(
-    scope: &PartnerScope,
-    is_named: impl Fn() -> Condition,
-    counted: Vec<PostbackId>,
-) -> Condition {
+fn found_by(scope: &PartnerScope, is_named: impl Fn() -> Condition, counted: Vec<PostbackId>) -> Condition {
     let own = || postbacks::partner_id.eq(scope.id());
     let uncommon = own().and(is_named()).and(is_uncommon());
     let counted = own().and(is_named()).and(postbacks::id.eq_any(counted));

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     db::{
         received::{Asked, Hand, Made, Occasion, ReceivedAdjustment, Tried},
-        rows::records::Postback,
+        rows::{document::Document, records::Postback},
         scope::PartnerScope,
     },
     domain::{
@@ -118,7 +118,7 @@ fn line(
         not_enforced: None,
         about: About::Adjustment,
         order_id: order_id(received),
-        trace: Some(Json(trace)),
+        trace: Some(Document::written(&trace)),
         rerunnable: false,
     }
 }

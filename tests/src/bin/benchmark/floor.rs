@@ -33,8 +33,7 @@ pub async fn measure(load: &Load) -> ExitCode {
         (0..POSTBACKS).map(|number| postback(host(&least.base_url), number)).collect();
     let (mut click_ratios, mut postback_ratios, mut failures, mut answered) = (Vec::new(), Vec::new(), 0, 0);
     for requests in [&clicks, &postbacks] {
-        answered +=
-            wrk.drive_for(WARM_UP_SECONDS, &least.base_url, requests, Repeat::Cycle).await.good();
+        answered += wrk.drive_for(WARM_UP_SECONDS, &least.base_url, requests, Repeat::Cycle).await.good();
     }
     println!("round   bare/s  clicks/s  ratio  postbacks/s  ratio");
     for number in 1..=load.rounds {

@@ -184,10 +184,7 @@ async fn connect_postgres(url: &str) -> Client {
     client
 }
 
-async fn write_to_postgres(
-    client: Client,
-    queue: Arc<Mutex<mpsc::Receiver<Queued>>>,
-) {
+async fn write_to_postgres(client: Client, queue: Arc<Mutex<mpsc::Receiver<Queued>>>) {
     let insert_clicks = client.prepare(INSERT_CLICKS).await.unwrap();
     let insert_postbacks = client.prepare(INSERT_POSTBACKS).await.unwrap();
     let mut batch = Vec::new();
