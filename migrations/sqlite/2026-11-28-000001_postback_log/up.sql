@@ -22,7 +22,7 @@ CREATE INDEX conversions_click ON conversions (partner_id, click_id) WHERE click
 -- large log, as ANALYZE would write them.
 ANALYZE sqlite_schema;
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
-    ('postbacks', 'postbacks', '1000000 100000 1'),
+    ('postbacks', 'sqlite_autoindex_postbacks_1', '1000000 100000 1'),
     ('postbacks', 'postbacks_order', '50000 5000 2 1'),
     ('postbacks', 'postbacks_click', '50000 5000 2 1'),
     ('postbacks', 'postbacks_refused', '50000 5000 1'),

@@ -24,7 +24,7 @@ use crate::domain::{
     setup::Status,
     time::Timestamp,
     totals::TotalKey,
-    trace::{ConversionSeen, Origin},
+    trace::Origin,
 };
 
 /// A postback with what the set-up says about it: everything that is decided without its click and its order.
@@ -202,7 +202,7 @@ pub struct Made {
 #[derive(Clone, Debug)]
 pub struct Tried {
     /// The conversion as it was before, where there is one.
-    pub seen: Option<ConversionSeen>,
+    pub seen: Option<Conversion>,
     /// What was made, or why nothing was.
     pub made: Result<Made, Refusal>,
 }

@@ -50,6 +50,7 @@ impl AdjustmentReport {
         let mut faults = Faults::default();
         faults.note(postback::check_shapes(parameters, Form::Json));
         faults.note(postback::check_macros(parameters));
+        faults.note(check_own_macros(parameters));
         let conversion = faults.value(named(parameters).map(Some));
         let adjustment_id = faults.value(adjustment_id(parameters).map(Some));
         let kind = faults.value(kind(parameters).map(Some));
@@ -70,6 +71,14 @@ impl AdjustmentReport {
         };
         complete().ok_or_else(|| Refusal::of(Code::Malformed))
     }
+}
+
+/// Refuses a placeholder in the names of the conversion and of the adjustment: all refunds would be one.
+fn check_own_macros(parameters: &Parameters) -> Result<(), Refusal> {
+    let sent = |name| own(parameters, name).ok().flatten().map(|text| (name, text));
+    let names = ["conversion_id", "adjustment_id"].into_iter().filter_map(sent);
+    let errors: Vec<_> = names.filter_map(|(name, text)| postback::placeholder_error(name, text)).collect();
+    if errors.is_empty() { Ok(()) } else { Err(Refusal::fields(Code::UnresolvedMacro, errors)) }
 }
 
 /// A parameter that only adjustments have; empty counts as absent.

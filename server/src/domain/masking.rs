@@ -90,6 +90,11 @@ pub fn short(sent: &str) -> String {
     if sent.len() > LONGEST_TEXT { format!("{kept}... ({} bytes)", sent.len()) } else { kept }
 }
 
+/// A text, if it may be kept as it is.
+pub fn kept(sent: &str) -> Option<String> {
+    Some(short(sent)).filter(|kept| kept == sent)
+}
+
 /// The beginning of a text that nobody could parse, at most so many bytes of it.
 pub fn text(raw: &str, longest: usize) -> String {
     // Twice as much is looked at, so that nothing is half of what would have been taken out.

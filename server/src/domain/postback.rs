@@ -238,17 +238,26 @@ pub(super) fn check_macros(parameters: &Parameters) -> Result<(), Refusal> {
     let errors: Vec<_> = parameters
         .iter()
         .filter_map(|(name, value)| Some((name, value.as_str()?)))
-        // The codes of currencies and goals are in capitals too.
-        .filter(|(name, text)| is_placeholder(text) || (*name != "goal" && is_name_in_capitals(text)))
-        .map(|(name, text)| FieldError::new(name, format!("`{text}` is a placeholder, not a value")))
+        .filter_map(|(name, text)| placeholder_error(name, text))
         .collect();
     if errors.is_empty() { Ok(()) } else { Err(Refusal::fields(Code::UnresolvedMacro, errors)) }
 }
 
-/// A placeholder may be no more than the parameter's own name, in capitals.
+/// The shortest name that is no value when it stands in capitals.
+const SHORTEST_NAME: usize = 4;
+
+/// What is wrong with a value that is a placeholder.
+pub(super) fn placeholder_error(name: &str, text: &str) -> Option<FieldError> {
+    // The codes of goals are in capitals too.
+    let is_one = is_placeholder(text) || (name != "goal" && is_name_in_capitals(text));
+    is_one.then(|| FieldError::new(name, format!("`{text}` is a placeholder, not a value")))
+}
+
+/// A placeholder may be no more than the parameter's own name, in capitals. What is shorter may as well be a value: `ET`
+/// is a country.
 fn is_name_in_capitals(text: &str) -> bool {
     let names = || PARAMETERS.iter().flat_map(|parameter| parameter.aliases.iter().chain([&parameter.name]));
-    !text.bytes().any(|byte| byte.is_ascii_lowercase()) && names().any(|name| name.eq_ignore_ascii_case(text))
+    text.len() >= SHORTEST_NAME && !text.bytes().any(|byte| byte.is_ascii_lowercase()) && names().any(|name| name.eq_ignore_ascii_case(text))
 }
 
 fn is_placeholder(text: &str) -> bool {

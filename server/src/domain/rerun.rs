@@ -17,6 +17,9 @@ pub const MENDABLE: &[Code] = &[
     Code::GoalNotInCampaign,
     Code::ModeNotAllowed,
     Code::CustomerNotFound,
+    Code::PublisherNotPermitted,
+    Code::ClickExpired,
+    Code::CurrencyInvalid,
 ];
 /// Parameters that are only stored: a report means the same without them.
 const ONLY_STORED: &[&str] =

@@ -34,7 +34,7 @@ pub fn make(
     let mut outcomes = Vec::with_capacity(asked.len());
     for asked in asked {
         let found = book.find(&asked.target, hand).cloned();
-        let seen = found.as_ref().map(Conversion::seen);
+        let seen = found.clone();
         let made = match found {
             Some(conversion) => book.adjust(conn, scope, conversion, asked, (hand, occasion))?,
             None => Err(adjustment::no_conversion()),

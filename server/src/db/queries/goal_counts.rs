@@ -22,8 +22,11 @@ use crate::{
 
 /// What a cap counts: everything but what is rejected and what was over a cap itself.
 const IS_TAKEN: &str = "status <> 'rejected' AND CAST(flags AS TEXT) NOT LIKE '%\"over_cap\"%'";
-/// In the goal's currency, also where the conversion has another one.
-const PAYOUTS: &str = "CAST(COALESCE(SUM(COALESCE(capped_payout_micros, payout_micros)), 0) AS BIGINT)";
+/// In the goal's currency, also where the conversion has another one. Millions and the rest are added up apart: large
+/// payouts together would not fit.
+const MILLIONS: &str =
+    "CAST(COALESCE(SUM(COALESCE(capped_payout_micros, payout_micros) / 1000000), 0) AS BIGINT)";
+const REST: &str = "CAST(COALESCE(SUM(COALESCE(capped_payout_micros, payout_micros) % 1000000), 0) AS BIGINT)";
 /// Ids are made a moment before the time of receipt is read, at most.
 const MOMENT_SECONDS: i64 = 60;
 
@@ -63,7 +66,7 @@ pub fn set(
     (goal, period): (GoalId, &str),
     taken: Taken,
 ) -> QueryResult<()> {
-    let payout = taken.payout.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
+    let payout = fitting(taken.payout);
     diesel::update(goal_counts::table.find((scope.id(), goal, period)))
         .set((goal_counts::conversions.eq(taken.conversions), goal_counts::payout_micros.eq(payout)))
         .execute(conn)
@@ -84,11 +87,21 @@ pub fn forget(conn: &mut Conn, scope: &PartnerScope, goal: GoalId) -> QueryResul
 
 /// Counts what was taken since the start of a period. Ids sort by time, so that a day is read and no more.
 fn count(conn: &mut Conn, scope: &PartnerScope, goal: GoalId, limit: &Limit) -> QueryResult<(i64, i64)> {
+    let (conversions, millions, rest): (i64, i64, i64) = sums(conn, scope, goal, limit)?;
+    Ok((conversions, fitting(i128::from(millions) * 1_000_000 + i128::from(rest))))
+}
+
+/// As much of a sum as its column holds: no cap is higher.
+fn fitting(sum: i128) -> i64 {
+    sum.clamp(i64::MIN.into(), i64::MAX.into()) as i64
+}
+
+fn sums(conn: &mut Conn, scope: &PartnerScope, goal: GoalId, limit: &Limit) -> QueryResult<(i64, i64, i64)> {
     let first = ConversionId::new(limit.start.plus_seconds(-MOMENT_SECONDS), [0; 10]);
     conversions::table
         .filter(conversions::partner_id.eq(scope.id()).and(conversions::id.ge(first)))
         .filter(conversions::goal_id.eq(goal).and(conversions::received_at.ge(limit.start)))
         .filter(sql::<Bool>(IS_TAKEN))
-        .select((count_star(), sql::<BigInt>(PAYOUTS)))
+        .select((count_star(), sql::<BigInt>(MILLIONS), sql::<BigInt>(REST)))
         .first(conn)
 }

@@ -102,12 +102,12 @@ fn filtered(conn: &mut Conn, scope: &PartnerScope, filter: &PostbackFilter) -> Q
     if let Some(order) = &filter.order_id {
         let counted = conversions::order_id.eq(order);
         let counted = counting(conn, scope, Box::new(counted))?;
-        query = query.filter(found_by(scope, || Box::new(postbacks::order_id.eq(order.clone())), counted));
+        query = query.filter(found_by(scope, Box::new(postbacks::order_id.eq(order.clone())), counted));
     }
     if let Some(click) = filter.click_id {
-        let counted = conversions::click_id.eq(click);
+        let counted = conversions::click_id.eq(click).and(conversions::view_through.eq(false));
         let counted = counting(conn, scope, Box::new(counted))?;
-        query = query.filter(found_by(scope, || Box::new(postbacks::click_id.eq(click)), counted));
+        query = query.filter(found_by(scope, Box::new(postbacks::click_id.eq(click)), counted));
     }
     Ok(narrow!(
         query,
@@ -129,10 +129,10 @@ fn counting(conn: &mut Conn, scope: &PartnerScope, which: Counted) -> QueryResul
 
 /// Lines of a click or of an order: those out of the common have an index, and the others are those of the conversions.
 /// Each of the two ways names all that its index needs.
-fn found_by(scope: &PartnerScope, is_named: impl Fn() -> Condition, counted: Vec<PostbackId>) -> Condition {
+fn found_by(scope: &PartnerScope, is_named: Condition, counted: Vec<PostbackId>) -> Condition {
     let own = || postbacks::partner_id.eq(scope.id());
-    let uncommon = own().and(is_named()).and(is_uncommon());
-    let counted = own().and(is_named()).and(postbacks::id.eq_any(counted));
+    let uncommon = own().and(is_named).and(is_uncommon());
+    let counted = own().and(postbacks::id.eq_any(counted)).nullable();
     Box::new(uncommon.or(counted))
 }
 

@@ -2,18 +2,22 @@
 
 use super::{
     Conn, adjust, bulk,
-    record_postbacks::{kept, request},
+    record_postbacks::{kept, order_id, request},
 };
 use crate::{
     db::{
         received::{Asked, Hand, Made, Occasion, ReceivedAdjustment, Tried},
-        rows::{document::Document, records::Postback},
+        rows::{
+            document::Document,
+            records::{Conversion, Postback},
+        },
         scope::PartnerScope,
     },
     domain::{
         adjustment,
         answer::{Adjusted, Answer},
         ids::AdjustmentId,
+        masking,
         postback::{About, Form, Intent},
         refusal::Refusal,
         trace::{Check, Trace},
@@ -35,13 +39,14 @@ pub fn record(
     for received in batch {
         let tried = received.asked.as_ref().ok().and_then(|_| tried.next());
         let trace = trace(received, tried.as_ref());
+        let seen = tried.as_ref().and_then(|tried| tried.seen.clone());
         let outcome = match (&received.asked, tried) {
             (Err(refusal), _) => Err(refusal.clone()),
             (Ok(asked), Some(tried)) => tried.made.map(|made| (asked, made)),
             (Ok(_), None) => Err(adjustment::no_conversion()),
         };
         let answer = Answer { postback_id: Some(received.postback_id), ..answer(&outcome) };
-        lines.push(line(scope, received, &outcome, &answer, trace));
+        lines.push(line(scope, received, seen.as_ref(), &answer, trace));
         answers.push(answer);
     }
     bulk::insert_postbacks(conn, &lines)?;
@@ -56,7 +61,7 @@ fn trace(received: &ReceivedAdjustment, tried: Option<&Tried>) -> Trace {
         Some(Ok(made)) if made.is_repeated => Some(Check::Duplicates),
         Some(Ok(_)) => Some(Check::Write),
     };
-    let adjusted = tried.and_then(|tried| tried.seen);
+    let adjusted = tried.and_then(|tried| tried.seen.as_ref()).map(Conversion::seen);
     Trace { origin: received.origin.clone(), ended_at, adjusted, ..Trace::default() }
 }
 
@@ -81,23 +86,14 @@ fn answer(outcome: &Outcome<'_>) -> Answer {
     if asked.intent == Intent::Validate { answer.validated() } else { answer }
 }
 
-/// The order that the request names.
-fn order_id(received: &ReceivedAdjustment) -> Option<String> {
-    received
-        .request
-        .get("order_id")
-        .and_then(|sent| sent.as_str())
-        .map(|order| order.replace('\0', "\u{fffd}"))
-}
-
 fn line(
     scope: &PartnerScope,
     received: &ReceivedAdjustment,
-    outcome: &Outcome<'_>,
+    conversion: Option<&Conversion>,
     answer: &Answer,
     trace: Trace,
 ) -> Postback {
-    let conversion = outcome.as_ref().ok().map(|(_, made)| &made.conversion);
+    let ordered = conversion.and_then(|row| row.order_id.as_deref()).and_then(masking::kept);
     Postback {
         partner_id: scope.id(),
         id: received.postback_id,
@@ -117,7 +113,7 @@ fn line(
         test: received.is_test,
         not_enforced: None,
         about: About::Adjustment,
-        order_id: order_id(received),
+        order_id: order_id(&received.request).or(ordered),
         trace: Some(Document::written(&trace)),
         rerunnable: false,
     }

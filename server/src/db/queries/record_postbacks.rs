@@ -14,7 +14,7 @@ use caps::{Admission, Counts};
 use ledger::Ledger;
 use people::People;
 pub use quick::{commit_new, judge_new};
-pub(super) use written::{kept, request};
+pub(super) use written::{kept, order_id, request};
 
 use super::{Conn, bulk, totals};
 use crate::{

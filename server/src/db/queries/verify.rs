@@ -15,7 +15,6 @@ use crate::{
     domain::{
         currency::Currency,
         ids::*,
-        money::Micros,
         time::Timestamp,
         totals::{
             Changes, Difference, IMPRESSION, IMPRESSION_NO_CONSENT, NO_CONSENT, REBILL, Sums, TotalKey,
@@ -24,6 +23,10 @@ use crate::{
     },
     error::Result,
 };
+
+/// The sums of a cell. The database adds up millions and the rest apart: large amounts together would not fit.
+const MONEY: [&str; 6] =
+    ["row_amount", "row_payout", "row_revenue", "total_amount", "total_payout", "total_revenue"];
 
 /// A cell as the database adds it up: from the rows, and from the totals that are folded already.
 #[derive(QueryableByName)]
@@ -49,19 +52,31 @@ struct Compared {
     #[diesel(sql_type = BigInt)]
     row_events: i64,
     #[diesel(sql_type = BigInt)]
-    row_amount: Micros,
+    row_amount: i64,
     #[diesel(sql_type = BigInt)]
-    row_payout: Micros,
+    row_amount_rest: i64,
     #[diesel(sql_type = BigInt)]
-    row_revenue: Micros,
+    row_payout: i64,
+    #[diesel(sql_type = BigInt)]
+    row_payout_rest: i64,
+    #[diesel(sql_type = BigInt)]
+    row_revenue: i64,
+    #[diesel(sql_type = BigInt)]
+    row_revenue_rest: i64,
     #[diesel(sql_type = BigInt)]
     total_events: i64,
     #[diesel(sql_type = BigInt)]
-    total_amount: Micros,
+    total_amount: i64,
     #[diesel(sql_type = BigInt)]
-    total_payout: Micros,
+    total_amount_rest: i64,
     #[diesel(sql_type = BigInt)]
-    total_revenue: Micros,
+    total_payout: i64,
+    #[diesel(sql_type = BigInt)]
+    total_payout_rest: i64,
+    #[diesel(sql_type = BigInt)]
+    total_revenue: i64,
+    #[diesel(sql_type = BigInt)]
+    total_revenue_rest: i64,
 }
 
 /// Compares every cell of a partner and tells each difference as it is found. The database groups and may use its disk
@@ -90,12 +105,15 @@ pub fn compare(conn: &mut Conn, scope: &PartnerScope, mut tell: impl FnMut(&Diff
 /// `$1` is the id that stands for "none", `$2` the partner: SQLite numbers them in the order in which it meets them.
 fn statement() -> String {
     let [clicked, shown, happened] = ["clicked_at", "shown_at", "event_time"].map(start_of_hour);
+    let money = MONEY.map(|sum| {
+        format!(
+            "CAST(SUM({sum} / 1000000) AS BIGINT) AS {sum}, CAST(SUM({sum} % 1000000) AS BIGINT) AS {sum}_rest"
+        )
+    });
+    let money = money.join(", ");
     format!(
         "SELECT hour, kind, advertiser_id, campaign_id, creative_id, link_id, publisher_id, goal_id, currency,
-            CAST(SUM(row_events) AS BIGINT) AS row_events, CAST(SUM(row_amount) AS BIGINT) AS row_amount,
-            CAST(SUM(row_payout) AS BIGINT) AS row_payout, CAST(SUM(row_revenue) AS BIGINT) AS row_revenue,
-            CAST(SUM(total_events) AS BIGINT) AS total_events, CAST(SUM(total_amount) AS BIGINT) AS total_amount,
-            CAST(SUM(total_payout) AS BIGINT) AS total_payout, CAST(SUM(total_revenue) AS BIGINT) AS total_revenue
+            CAST(SUM(row_events) AS BIGINT) AS row_events, CAST(SUM(total_events) AS BIGINT) AS total_events, {money}
         FROM (
             SELECT {clicked} AS hour, class AS kind, advertiser_id, campaign_id,
                 COALESCE(creative_id, $1) AS creative_id, link_id, COALESCE(publisher_id, $1) AS publisher_id,
@@ -121,6 +139,10 @@ fn statement() -> String {
     )
 }
 
+fn whole(millions: i64, rest: i64) -> i128 {
+    i128::from(millions) * 1_000_000 + i128::from(rest)
+}
+
 impl Compared {
     /// The cell, what the rows add up to, and what the folded totals say.
     fn into_parts(self) -> (TotalKey, Sums, Sums) {
@@ -137,15 +159,15 @@ impl Compared {
         };
         let rows = Sums {
             events: self.row_events,
-            amount: self.row_amount.0.into(),
-            payout: self.row_payout.0.into(),
-            revenue: self.row_revenue.0.into(),
+            amount: whole(self.row_amount, self.row_amount_rest),
+            payout: whole(self.row_payout, self.row_payout_rest),
+            revenue: whole(self.row_revenue, self.row_revenue_rest),
         };
         let totals = Sums {
             events: self.total_events,
-            amount: self.total_amount.0.into(),
-            payout: self.total_payout.0.into(),
-            revenue: self.total_revenue.0.into(),
+            amount: whole(self.total_amount, self.total_amount_rest),
+            payout: whole(self.total_payout, self.total_payout_rest),
+            revenue: whole(self.total_revenue, self.total_revenue_rest),
         };
         (key, rows, totals)
     }

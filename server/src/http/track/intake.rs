@@ -90,7 +90,8 @@ pub fn received(
     }
     let report = report.map_err(|refusal| refusal.pointing_into(form));
     let is_stranger = is_strangers(&report);
-    let click = report.as_ref().ok().and_then(|report| report.click_id.as_deref());
+    // Also where something else was wrong with it: the log is asked for all that came of a click.
+    let click = parameters.as_ref().ok().and_then(|sent| sent.text("click_id")).filter(|_| !is_stranger);
     let named = click.map(|text| key.click_ids.read(text));
     Received {
         scope: key.scope,

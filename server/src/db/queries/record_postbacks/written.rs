@@ -89,20 +89,17 @@ pub fn postback(incoming: &Incoming, answer: &Answer, trace: Trace) -> Postback 
             Proof::Signature | Proof::Token | Proof::WeakToken => None,
         },
         about: About::Conversion,
-        order_id: order_id(received),
+        order_id: order_id(&received.request),
         trace: Some(Document::written(&trace)),
         rerunnable: rerun.is_ok(),
     }
 }
 
-/// The order that a report names, also where it was refused before that mattered.
-fn order_id(received: &Received) -> Option<String> {
-    match &received.report {
-        Ok(report) => report.order_id.clone(),
-        Err(_) => {
-            received.request.get("order_id").and_then(Value::as_str).map(|order| replaced(order.to_owned()))
-        }
-    }
+/// The order that a request names, also where it was refused before that mattered; none that was masked: orders of
+/// several people would be one.
+pub fn order_id(request: &Map<String, Value>) -> Option<String> {
+    let order = request.get("order_id").and_then(Value::as_str);
+    order.filter(|order| !order.contains(masking::REDACTED)).map(|order| replaced(order.to_owned()))
 }
 
 /// An answer for the log. A refusal may repeat what was sent.
