@@ -50,7 +50,6 @@ impl AdjustmentReport {
         let mut faults = Faults::default();
         faults.note(postback::check_shapes(parameters, Form::Json));
         faults.note(postback::check_macros(parameters));
-        faults.note(check_own_macros(parameters));
         let conversion = faults.value(named(parameters).map(Some));
         let adjustment_id = faults.value(adjustment_id(parameters).map(Some));
         let kind = faults.value(kind(parameters).map(Some));
@@ -71,14 +70,6 @@ impl AdjustmentReport {
         };
         complete().ok_or_else(|| Refusal::of(Code::Malformed))
     }
-}
-
-/// Refuses a placeholder in the names of the conversion and of the adjustment: all refunds would be one.
-fn check_own_macros(parameters: &Parameters) -> Result<(), Refusal> {
-    let sent = |name| own(parameters, name).ok().flatten().map(|text| (name, text));
-    let names = ["conversion_id", "adjustment_id"].into_iter().filter_map(sent);
-    let errors: Vec<_> = names.filter_map(|(name, text)| postback::placeholder_error(name, text)).collect();
-    if errors.is_empty() { Ok(()) } else { Err(Refusal::fields(Code::UnresolvedMacro, errors)) }
 }
 
 /// A parameter that only adjustments have; empty counts as absent.
@@ -122,6 +113,10 @@ fn adjustment_id(parameters: &Parameters) -> Result<String, Refusal> {
         let detail = "is needed: your own name for this adjustment, which is made once";
         return Err(postback::refuse(Code::Malformed, "adjustment_id", detail));
     };
+    if let Some(error) = postback::placeholder_error("adjustment_id", text) {
+        // All refunds would be one.
+        return Err(Refusal::fields(Code::UnresolvedMacro, vec![error]));
+    }
     check_adjustment_id(text).map_err(|detail| postback::refuse(Code::Malformed, "adjustment_id", detail))?;
     Ok(text.to_owned())
 }

@@ -257,7 +257,9 @@ pub(super) fn placeholder_error(name: &str, text: &str) -> Option<FieldError> {
 /// is a country.
 fn is_name_in_capitals(text: &str) -> bool {
     let names = || PARAMETERS.iter().flat_map(|parameter| parameter.aliases.iter().chain([&parameter.name]));
-    text.len() >= SHORTEST_NAME && !text.bytes().any(|byte| byte.is_ascii_lowercase()) && names().any(|name| name.eq_ignore_ascii_case(text))
+    text.len() >= SHORTEST_NAME
+        && !text.bytes().any(|byte| byte.is_ascii_lowercase())
+        && names().any(|name| name.eq_ignore_ascii_case(text))
 }
 
 fn is_placeholder(text: &str) -> bool {

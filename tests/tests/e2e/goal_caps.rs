@@ -234,6 +234,23 @@ async fn caps_are_in_the_goals_currency_whatever_the_advertisers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_no_column_holds_in_all_is_counted_and_compared() {
+    let app = TestApp::start().await;
+    let acme = app.acme().await;
+    let goal = json!({"event_name": "order", "count": "per_order", "currency": "EUR", "payout": {"type": "dynamic"}});
+    let goal = acme.goal(goal).await;
+    let click_id = acme.click().await;
+    for number in 0..12 {
+        acme.report(order(&click_id, &format!("L-{number}"), "999999999999.9999")).await.expect(201);
+    }
+    change(&acme, &goal, json!({"caps": {"payout_total": "1000"}})).await;
+    let over = acme.report(order(&click_id, "L-12", "10")).await.expect(202);
+    assert_eq!(over["flags"], json!(["over_cap", "cap:payout_total"]), "{over:#}");
+    let verified = verify(&app.database, &[]).await;
+    assert_eq!(verified.code, Some(0), "{}{}", verified.stdout, verified.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cap_counts_what_a_conversion_was_restated_to() {
     let app = TestApp::start().await;
     let acme = app.acme().await;

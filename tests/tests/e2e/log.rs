@@ -224,6 +224,61 @@ async fn lines_are_found_by_what_they_are_about() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_line_of_a_click_and_of_an_order_is_found() {
+    let app = TestApp::at(0).await;
+    let mut acme = app.acme().await;
+    let key = json!({
+        "name": "Refunds", "advertiser_ids": [acme.advertiser["id"]],
+        "scopes": ["conversions:write", "adjustments:write", "status:write"],
+    });
+    acme.key = acme.agency.make("/v1/signing-keys", key).await;
+    let path = format!("/v1/goals/{}", acme.goal["id"].as_str().unwrap());
+    acme.agency.patch(&path, json!({"modes": ["transaction", "customer"]})).await.expect(200);
+    let (one, two) = (acme.click().await, acme.click().await);
+    // Ids that are made in the same moment have no order.
+    let at = || {
+        app.clock.advance(1);
+        app.clock.now().seconds()
+    };
+    let with = |mut body: Value, name: &str, value: &str| {
+        body[name] = json!(value);
+        body
+    };
+    let counted = acme.report_at(at(), with(sale(&one, "A-1"), "customer_id", "c-1")).await.expect(201);
+    let rebill = json!({"goal": "purchase", "customer_id": "c-1", "order_id": "A-2", "amount": "1", "currency": "EUR"});
+    acme.report_at(at(), rebill).await.expect(201);
+    acme.report_at(at(), with(sale(&one, "A-3"), "amount", "1,5")).await.refused(422, "amount_invalid");
+    acme.report_at(at(), with(sale(&one, "A-4"), "status", "done")).await.refused(400, "malformed");
+    acme.report_at(at(), sale(&two, "B-1")).await.expect(201);
+    for (name, kind, code) in
+        [("R-1", "retraction", "adjusted"), ("R-2", "approve", "transition_not_allowed")]
+    {
+        let body = json!({"adjustment_id": name, "kind": kind, "conversion_id": counted["conversion_id"]})
+            .to_string();
+        at();
+        let request = client().post(format!("{}/v1/adjustments", acme.agency.base_url));
+        let request = request.header(CONTENT_TYPE, "application/json");
+        let answer = Answer::to(acme.signer().sign(request, name, at(), body.as_bytes())).await;
+        assert_eq!(answer.body["code"], code, "{}", answer.text);
+    }
+    let of_click = ["A-1", "A-1", "A-4", "A-3", "A-2", "A-1"];
+    assert_eq!(orders(&acme, &format!("click_id={one}")).await, of_click);
+    assert_eq!(orders(&acme, "order_id=A-1").await, ["A-1"; 3]);
+    assert_eq!(orders(&acme, "order_id=A-1&code=transition_not_allowed").await, ["A-1"]);
+    assert_eq!(orders(&acme, &format!("click_id={two}")).await, ["B-1"]);
+
+    // Whose order is an address has it in the ledger alone.
+    let private = sale(&two, "janeroe@example.com");
+    for status in [201, 200] {
+        let answer = acme.report_at(at(), private.clone()).await.expect(status);
+        let line = line(&acme, &answer).await;
+        assert_eq!((&line["order_id"], &line["request"]["order_id"]), (&Value::Null, &json!("[redacted]")));
+    }
+    assert_eq!(orders(&acme, "order_id=janeroe%40example.com").await, ["-"], "found through its conversion");
+    assert_eq!(orders(&acme, "order_id=%5Bredacted%5D").await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_filtered_list_has_pages() {
     let app = TestApp::start().await;
     let acme = app.acme().await;

@@ -132,7 +132,7 @@ async fn what_is_refused_again_can_be_run_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_reason_that_the_set_up_can_mend_is_mended() {
-    let app = TestApp::start().await;
+    let app = TestApp::at(0).await;
     let acme = app.acme().await;
     let other = json!({"advertiser_id": acme.advertiser["id"], "name": "Winter", "landing_url": "https://shop.example"});
     let other = acme.agency.make("/v1/campaigns", other).await;
@@ -141,11 +141,13 @@ async fn every_reason_that_the_set_up_can_mend_is_mended() {
         (json!({"status": "paused"}), json!({"status": "active"}), "goal_inactive"),
         (json!({"campaign_ids": [other["id"]]}), json!({"campaign_ids": []}), "goal_not_in_campaign"),
         (json!({"modes": ["customer"]}), json!({"modes": ["transaction", "customer"]}), "mode_not_allowed"),
+        (json!({"click_window_seconds": 1}), json!({"click_window_seconds": 3_600}), "click_expired"),
     ]
     .into_iter()
     .enumerate()
     {
         change_goal(&acme, broken).await;
+        app.clock.advance(2);
         let id = refused(&acme, sale("purchase", &click_id, number), code).await;
         change_goal(&acme, mended).await;
         assert_eq!(rerun(&acme, &id).await.expect(200)["code"], "accepted", "{code}");
@@ -155,7 +157,22 @@ async fn every_reason_that_the_set_up_can_mend_is_mended() {
     let binding = with(sale("purchase", &click_id, "B-1"), json!({"customer_id": "c-1"}));
     acme.report(binding).await.expect(201);
     assert_eq!(rerun(&acme, &id).await.expect(200)["code"], "accepted");
-    assert_eq!(conversions(&acme).await.len(), 5);
+    let path = format!("/v1/advertisers/{}", text(&acme.advertiser["id"]));
+    acme.agency.patch(&path, json!({"currency": "EUR"})).await.expect(200);
+    let foreign = with(sale("purchase", &click_id, "C-1"), json!({"currency": "SEK"}));
+    let id = refused(&acme, foreign, "currency_invalid").await;
+    let rates = json!({"rates": [{"base": "SEK", "quote": "EUR", "date": "2026-01-01", "rate": "0.09"}]});
+    acme.agency.send(reqwest::Method::PUT, "/v1/currency-rates", Some(rates)).await.expect(200);
+    assert_eq!(rerun(&acme, &id).await.expect(200)["code"], "accepted");
+    let publisher = acme.agency.make("/v1/publishers", json!({"name": "Late"})).await;
+    let path = format!("/v1/publishers/{}", text(&publisher["id"]));
+    acme.agency.patch(&path, json!({"status": "paused"})).await.expect(200);
+    let named = with(sale("purchase", &click_id, "P-1"), json!({"publisher_id": publisher["id"]}));
+    let id = refused(&acme, named, "publisher_not_permitted").await;
+    acme.agency.patch(&path, json!({"status": "active"})).await.expect(200);
+    let answer = rerun(&acme, &id).await.expect(200);
+    assert_ne!(answer["code"], "publisher_not_permitted", "{answer:#}");
+    assert_eq!(conversions(&acme).await.len(), 7 + usize::from(answer["result"] == "accepted"));
     verified(&app).await;
 }
 

@@ -26,7 +26,8 @@ const IS_TAKEN: &str = "status <> 'rejected' AND CAST(flags AS TEXT) NOT LIKE '%
 /// payouts together would not fit.
 const MILLIONS: &str =
     "CAST(COALESCE(SUM(COALESCE(capped_payout_micros, payout_micros) / 1000000), 0) AS BIGINT)";
-const REST: &str = "CAST(COALESCE(SUM(COALESCE(capped_payout_micros, payout_micros) % 1000000), 0) AS BIGINT)";
+const REST: &str =
+    "CAST(COALESCE(SUM(COALESCE(capped_payout_micros, payout_micros) % 1000000), 0) AS BIGINT)";
 /// Ids are made a moment before the time of receipt is read, at most.
 const MOMENT_SECONDS: i64 = 60;
 

@@ -2,6 +2,7 @@
 
 use super::{Line, Passed, list};
 use crate::domain::{
+    code::Code,
     conversion::{AdjustmentKind, ConversionStatus, transition},
     goal::HoldEnd,
     signature::TOLERANCE_SECONDS,
@@ -49,10 +50,9 @@ impl Line<'_> {
     pub(super) fn adjustment_found(&self, check: Check, outcome: Passed) -> Option<String> {
         let seen = self.trace.adjusted;
         match (check, outcome) {
-            (Check::Duplicates, Passed::Failed) => match self.conversion_id {
-                Some(id) => Some(format!("made before, of {id}")),
-                None => self.text("message").map(str::to_owned),
-            },
+            (Check::Duplicates, Passed::Failed) if self.code != Code::AdjustmentConflict.as_str() => {
+                self.conversion_id.map(|id| format!("made before, of {id}"))
+            }
             (_, Passed::Failed) => self.text("message").map(str::to_owned),
             (Check::Target, _) => seen.map(|seen| seen.id.to_string()),
             (Check::Duplicates, _) => Some("not made before".to_owned()),

@@ -59,7 +59,9 @@ impl Tails {
         let own = open.get(&partner).copied().unwrap_or_default();
         if own >= limits.tails_of_partner || open.values().sum::<usize>() >= limits.tails {
             let detail = format!("There are as many tails open as there may be; {own} of them are yours.");
-            return Err(Refusal::new(Code::RateLimited, detail).hint("Close one of them first."));
+            return Err(Refusal::new(Code::RateLimited, detail)
+                .hint("Close one of them first.")
+                .fact("retry_after_seconds", 1));
         }
         open.insert(partner, own + 1);
         Ok(Open { tails: self.clone(), partner })
