@@ -75,7 +75,8 @@ async fn what_a_partner_cannot_do_says_why() {
         .refused(409, "adjustment_conflict");
     assert_eq!(acme.agency.all(&format!("/v1/conversions/{id}/history")).await.len(), 1);
     for (body, pointer) in [
-        (json!({"kind": "retraction"}), "/kind"),
+        (json!({"kind": "retraction", "filter": {}}), "/kind"),
+        (json!({"kind": "approve"}), "/filter"),
         (json!({"kind": "approve", "filter": {"status": "approved"}}), "/filter/status"),
         (json!({"kind": "approve", "filter": {"event_from": "yesterday"}}), "/filter/event_from"),
         (json!({"kind": "approve", "filter": {"flag": "Bot Click"}}), "/filter/flag"),
@@ -122,7 +123,7 @@ async fn a_bulk_decision_changes_what_its_filter_takes_in() {
     .await;
     assert_eq!(rejected, json!({"matched": 1, "changed": 1, "dry_run": false}));
     assert_eq!(
-        bulk(&acme, json!({"kind": "approve"})).await,
+        bulk(&acme, json!({"kind": "approve", "filter": {}})).await,
         json!({"matched": 1, "changed": 1, "dry_run": false})
     );
     for (id, wanted) in [(&one, "approved"), (&two, "rejected"), (&approved, "approved")] {
@@ -145,8 +146,8 @@ async fn two_bulk_decisions_at_once_change_each_conversion_once() {
         }))
         .await;
     }
-    let approve = || bulk(&acme, json!({"kind": "approve"}));
-    let reject = || bulk(&acme, json!({"kind": "reject"}));
+    let approve = || bulk(&acme, json!({"kind": "approve", "filter": {}}));
+    let reject = || bulk(&acme, json!({"kind": "reject", "filter": {}}));
     let (one, two, three) = tokio::join!(approve(), reject(), approve());
     let changed: i64 = [one, two, three].iter().map(|outcome| outcome["changed"].as_i64().unwrap()).sum();
     assert_eq!(changed, count);

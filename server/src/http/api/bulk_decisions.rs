@@ -45,9 +45,9 @@ pub struct DecideInBulk {
     /// A remark for people, at most 500 bytes, without e-mail addresses and phone numbers.
     #[schema(max_length = 500)]
     note: Option<String>,
-    /// About which conversions.
-    #[serde(default)]
-    filter: BulkFilter,
+    /// About which conversions. `{}` are all that wait.
+    #[schema(value_type = BulkFilter)]
+    filter: Option<BulkFilter>,
     /// true: only say how many there are. false by default.
     #[serde(default)]
     dry_run: bool,
@@ -153,7 +153,9 @@ impl DecideInBulk {
         let decision = |text: &str| AdjustmentKind::parse(text).filter(|kind| DECISIONS.contains(kind));
         let undecided =
             |text: &str| ConversionStatus::parse(text).filter(|status| UNDECIDED.contains(status));
-        let (mut fields, filter) = (Fields::default(), self.filter);
+        let mut fields = Fields::default();
+        // Who forgets it does not mean everything.
+        let filter = fields.required("/filter", self.filter, Ok).unwrap_or_default();
         let kind = fields.required("/kind", self.kind, read::word(DECISIONS, decision));
         let reason = fields.optional("/reason", self.reason, read::word(Reason::ALL, Reason::parse));
         let note = fields.optional("/note", self.note, |text| check_note(&text).map(|()| text));
