@@ -187,21 +187,8 @@ CREATE TABLE clicks (
     clicked_at     TIMESTAMPTZ NOT NULL,
     class          TEXT NOT NULL CHECK (class IN ('human', 'bot', 'prefetch', 'invalid')),
     reason         TEXT,
-    flags          JSONB NOT NULL,
-    site           TEXT,
-    source_id      TEXT,
-    ext_click_id   TEXT,
-    parameters     JSONB NOT NULL,
-    ip             TEXT,
     country        TEXT,
-    region         TEXT,
-    isp            TEXT,
-    browser        TEXT,
-    os             TEXT,
-    os_version     TEXT,
-    device_type    TEXT,
-    language       TEXT,
-    referrer_host  TEXT,
+    details        TEXT NOT NULL,
     PRIMARY KEY (partner_id, id)
 ) PARTITION BY RANGE (id);
 CREATE TABLE clicks_default PARTITION OF clicks DEFAULT;

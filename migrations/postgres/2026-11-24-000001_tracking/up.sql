@@ -10,21 +10,8 @@ CREATE TABLE impressions (
     shown_at       TIMESTAMPTZ NOT NULL,
     class          TEXT NOT NULL CHECK (class IN ('human', 'bot', 'prefetch', 'invalid')),
     reason         TEXT,
-    flags          JSONB NOT NULL,
-    site           TEXT,
-    source_id      TEXT,
-    ext_click_id   TEXT,
-    parameters     JSONB NOT NULL,
-    ip             TEXT,
     country        TEXT,
-    region         TEXT,
-    isp            TEXT,
-    browser        TEXT,
-    os             TEXT,
-    os_version     TEXT,
-    device_type    TEXT,
-    language       TEXT,
-    referrer_host  TEXT,
+    details        TEXT NOT NULL,
     PRIMARY KEY (partner_id, id)
 ) PARTITION BY RANGE (id);
 CREATE TABLE impressions_default PARTITION OF impressions DEFAULT;

@@ -1,7 +1,5 @@
 -- What is written most is written as it comes: documents that no query looks into are text, and deltas are bytes.
--- Rewrites the tables of clicks, impressions, postbacks and conversions once.
-ALTER TABLE clicks ALTER COLUMN flags TYPE TEXT, ALTER COLUMN parameters TYPE TEXT;
-ALTER TABLE impressions ALTER COLUMN flags TYPE TEXT, ALTER COLUMN parameters TYPE TEXT;
+-- Rewrites the tables of postbacks and conversions once.
 ALTER TABLE postbacks ALTER COLUMN request TYPE TEXT, ALTER COLUMN answer TYPE TEXT;
 ALTER TABLE conversions ALTER COLUMN parameters TYPE TEXT;
 ALTER TABLE total_deltas ALTER COLUMN changes TYPE BYTEA USING convert_to(changes #>> '{}', 'UTF8');

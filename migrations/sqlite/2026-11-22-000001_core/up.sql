@@ -186,21 +186,8 @@ CREATE TABLE clicks (
     clicked_at     INTEGER NOT NULL,
     class          TEXT NOT NULL CHECK (class IN ('human', 'bot') OR class IN ('prefetch', 'invalid')),
     reason         TEXT,
-    flags          TEXT NOT NULL,
-    site           TEXT,
-    source_id      TEXT,
-    ext_click_id   TEXT,
-    parameters     TEXT NOT NULL,
-    ip             TEXT,
     country        TEXT,
-    region         TEXT,
-    isp            TEXT,
-    browser        TEXT,
-    os             TEXT,
-    os_version     TEXT,
-    device_type    TEXT,
-    language       TEXT,
-    referrer_host  TEXT,
+    details        TEXT NOT NULL,
     PRIMARY KEY (partner_id, id)
 ) STRICT, WITHOUT ROWID;
 

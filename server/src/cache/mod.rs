@@ -129,7 +129,7 @@ impl Cache {
 
     /// The link that a tracking URL names.
     pub async fn route(&self, name: LinkName) -> Result<Option<Arc<KnownRoute>>> {
-        self.look_up(&self.0.routes, name, async {
+        self.look_up(&self.0.routes, name, || async {
             let route = db_read!(&self.0.store, |queries, conn| queries::links::route(conn, name))?;
             Ok(route.map(|route| (route.scope.id(), KnownRoute::new(route, &self.0.master_key))))
         })
@@ -138,7 +138,7 @@ impl Cache {
 
     /// The signing key with this id.
     pub async fn signing_key(&self, id: KeyId) -> Result<Option<Arc<KnownKey>>> {
-        self.look_up(&self.0.keys, id, async {
+        self.look_up(&self.0.keys, id, || async {
             let found = db_read!(&self.0.store, |queries, conn| queries::signing_keys::find_any(conn, id))?;
             let known =
                 |(scope, row): (PartnerScope, _)| (scope.id(), KnownKey::new(scope, row, &self.0.master_key));
@@ -153,7 +153,7 @@ impl Cache {
         scope: PartnerScope,
         name: Reference<PublisherId>,
     ) -> Result<Option<PublisherId>> {
-        let found = self.look_up(&self.0.publishers, (scope.id(), name.clone()), async move {
+        let found = self.look_up(&self.0.publishers, (scope.id(), name.clone()), move || async move {
             let found =
                 db_read!(&self.0.store, |queries, conn| queries::publishers::find(conn, &scope, &name))?;
             let active = found.filter(|row| row.status == Status::Active);
@@ -168,7 +168,7 @@ impl Cache {
         scope: PartnerScope,
         name: Reference<CreativeId>,
     ) -> Result<Option<Arc<(CreativeId, AdvertiserId)>>> {
-        self.look_up(&self.0.creatives, (scope.id(), name.clone()), async move {
+        self.look_up(&self.0.creatives, (scope.id(), name.clone()), move || async move {
             let found =
                 db_read!(&self.0.store, |queries, conn| queries::creatives::find(conn, &scope, &name))?;
             let active = found.filter(|row| row.status == Status::Active);
@@ -182,7 +182,7 @@ impl Cache {
         scope: PartnerScope,
         name: Reference<AdvertiserId>,
     ) -> Result<Option<KnownAdvertiser>> {
-        let found = self.look_up(&self.0.advertisers, (scope.id(), name.clone()), async move {
+        let found = self.look_up(&self.0.advertisers, (scope.id(), name.clone()), move || async move {
             let found =
                 db_read!(&self.0.store, |queries, conn| queries::advertisers::find(conn, &scope, &name))?;
             Ok(found.map(|row| {
@@ -194,7 +194,7 @@ impl Cache {
     }
 
     async fn some_advertisers(&self, scope: PartnerScope) -> Result<Arc<Vec<AdvertiserId>>> {
-        let found = self.look_up(&self.0.some_advertisers, scope.id(), async {
+        let found = self.look_up(&self.0.some_advertisers, scope.id(), || async {
             let ids = db_read!(&self.0.store, |queries, conn| queries::advertisers::first_two(conn, &scope))?;
             Ok(Some((scope.id(), ids)))
         });
@@ -203,7 +203,7 @@ impl Cache {
 
     /// What the set-up of an advertiser says about reports.
     pub async fn rules(&self, scope: PartnerScope, advertiser: AdvertiserId) -> Result<Arc<AdvertiserRules>> {
-        let found = self.look_up(&self.0.rules, (scope.id(), advertiser), async {
+        let found = self.look_up(&self.0.rules, (scope.id(), advertiser), || async {
             let rules =
                 db_read!(&self.0.store, |queries, conn| queries::goals::rules(conn, &scope, advertiser))?;
             Ok(Some((scope.id(), rules)))
@@ -218,7 +218,7 @@ impl Cache {
         pair: (Currency, Currency),
         event_time: Timestamp,
     ) -> Result<Option<Rate>> {
-        let found = self.look_up(&self.0.rates, (scope.id(), pair), async {
+        let found = self.look_up(&self.0.rates, (scope.id(), pair), || async {
             let dated = db_read!(&self.0.store, |queries, conn| queries::currency_rates::of_pair(
                 conn, &scope, pair
             ))?;
@@ -228,22 +228,24 @@ impl Cache {
     }
 
     /// What the shelf has, or else what the database says. While the database is away, an old answer is better than
-    /// none.
-    async fn look_up<K, V>(
+    /// none. A look-up in the database is seldom, and apart from the request that needs it: as a part of every request it
+    /// would make all of them larger.
+    async fn look_up<K, V, F>(
         &self,
         shelf: &Shelf<K, V>,
         name: K,
-        load: impl Future<Output = Result<Option<(PartnerId, V)>>>,
+        load: impl FnOnce() -> F,
     ) -> Result<Option<Arc<V>>>
     where
         K: std::hash::Hash + Eq + Clone,
+        F: Future<Output = Result<Option<(PartnerId, V)>>>,
     {
         let now = self.0.clock.now();
         if let Some(known) = shelf.get(&name, now) {
             return Ok(known);
         }
         let begun = shelf.begin();
-        match load.await {
+        match Box::pin(load()).await {
             Ok(found) => {
                 let found = found.map(|(partner, value)| (partner, Arc::new(value)));
                 shelf.put(name, found.clone(), begun, now);

@@ -20,21 +20,8 @@ macro_rules! bulk_visits {
                 $time: Utc = Timestamp,
                 class: Text = ClickClass,
                 reason: Nullable<Text> = Option<String>,
-                flags: Text = Json<Vec<String>>,
-                site: Nullable<Text> = Option<String>,
-                source_id: Nullable<Text> = Option<String>,
-                ext_click_id: Nullable<Text> = Option<String>,
-                parameters: Text = Document,
-                ip: Nullable<Text> = Option<String>,
                 country: Nullable<Text> = Option<String>,
-                region: Nullable<Text> = Option<String>,
-                isp: Nullable<Text> = Option<String>,
-                browser: Nullable<Text> = Option<String>,
-                os: Nullable<Text> = Option<String>,
-                os_version: Nullable<Text> = Option<String>,
-                device_type: Nullable<Text> = Option<String>,
-                language: Nullable<Text> = Option<String>,
-                referrer_host: Nullable<Text> = Option<String>,
+                details: Text = Document,
             ]
         );
     };

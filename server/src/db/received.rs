@@ -30,8 +30,8 @@ use crate::domain::{
 /// A postback with what the set-up says about it: everything that is decided without its click and its order.
 #[derive(Clone, Debug)]
 pub struct Incoming {
-    /// What came.
-    pub received: Received,
+    /// What came. It goes through many hands, and stays where it is.
+    pub received: Box<Received>,
     /// What the set-up says.
     pub set_up: SetUp,
 }

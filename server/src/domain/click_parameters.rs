@@ -1,7 +1,5 @@
 //! The parameters of a tracking link: one table of names and aliases. Anything else in the URL is inert.
 
-use std::collections::BTreeMap;
-
 use percent_encoding::percent_decode_str;
 
 /// Longest value that is kept, in bytes; what is longer is cut and flagged.
@@ -47,7 +45,8 @@ pub fn sub(number: u8) -> &'static str {
 /// What a click's URL says.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct ClickParameters {
-    values: BTreeMap<&'static str, String>,
+    /// A few, so that looking through them is quickest.
+    values: Vec<(&'static str, String)>,
     /// The deep link that is asked for, uncut.
     pub url: Option<String>,
     /// True when only a preview is asked for.
@@ -62,7 +61,7 @@ impl ClickParameters {
     pub fn parse(query: &str) -> Self {
         let mut parameters = Self::default();
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-            parameters.add(name, decode(value));
+            parameters.add(name, || decode(value));
         }
         parameters
     }
@@ -75,7 +74,7 @@ impl ClickParameters {
         let (mut parameters, mut unknown) = (Self::default(), Vec::new());
         for (name, value) in pairs {
             if name == "url" || canonical(name).is_some() {
-                parameters.add(name, without_controls(value));
+                parameters.add(name, || without_controls(value));
             } else {
                 unknown.push(name);
             }
@@ -83,41 +82,43 @@ impl ClickParameters {
         if unknown.is_empty() { Ok(parameters) } else { Err(unknown) }
     }
 
-    fn add(&mut self, name: &str, value: String) {
-        if value.is_empty() {
-            return;
-        }
+    fn add(&mut self, name: &str, value: impl FnOnce() -> String) {
         match name {
-            "url" => drop(self.url.get_or_insert(value)),
-            "preview" => self.preview |= value == "1",
-            _ => canonical(name).into_iter().for_each(|name| self.keep(name, &value)),
+            "url" if self.url.is_none() => self.url = Some(value()).filter(|value| !value.is_empty()),
+            "preview" => self.preview |= value() == "1",
+            _ => {
+                if let Some(name) = canonical(name) {
+                    self.keep(name, value());
+                }
+            }
         }
     }
 
-    fn keep(&mut self, name: &'static str, value: &str) {
-        if self.values.contains_key(name) {
+    fn keep(&mut self, name: &'static str, mut value: String) {
+        if value.is_empty() || self.get(name).is_some() {
             return;
         }
-        let end = value.floor_char_boundary(LONGEST_VALUE_BYTES.min(value.len()));
-        if end < value.len() {
+        if value.len() > LONGEST_VALUE_BYTES {
+            value.truncate(value.floor_char_boundary(LONGEST_VALUE_BYTES));
             self.cut.push(name);
         }
-        self.values.insert(name, value[..end].to_owned());
+        self.values.push((name, value));
     }
 
     /// The value under a canonical name.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(String::as_str)
+        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     /// Takes a value that is kept elsewhere.
     pub fn take(&mut self, name: &str) -> Option<String> {
-        self.values.remove(name)
+        let place = self.values.iter().position(|(known, _)| *known == name)?;
+        Some(self.values.swap_remove(place).1)
     }
 
     /// Puts back what was taken.
     pub fn put_back(&mut self, name: &'static str, value: String) {
-        self.values.insert(name, value);
+        self.values.push((name, value));
     }
 
     /// Every value with its canonical name.

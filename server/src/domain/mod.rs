@@ -22,6 +22,7 @@ pub mod country;
 pub mod currency;
 mod deep_link;
 mod destination;
+pub mod details;
 pub mod explanation;
 pub mod facts;
 pub mod flags;

@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 type Reply<R> = oneshot::Sender<Result<R>>;
 type Queued<T, R> = (T, Reply<R>);
 /// A postback, with what the set-up says, if that is known.
-type Late = (Received, Option<SetUp>);
+type Late = (Box<Received>, Option<SetUp>);
 
 /// The way in for clicks, impressions and postbacks. Cheap to clone; the writers end when the last one is dropped.
 #[derive(Clone)]
@@ -97,16 +97,10 @@ impl Ingest {
         submit(&self.sightings, sighting).await
     }
 
-    /// Records a postback; returns its answer when it is committed, or safe in the spool. As long as anything waits
-    /// there, one that may count waits too: behind its click, and behind those that came before it. So does one whose
-    /// set-up could not be looked up.
-    pub async fn record_postback(&self, received: Received, set_up: Result<SetUp>) -> Result<Answer> {
-        self.hand_over(received, set_up)?.answer().await
-    }
-
-    /// Queues a postback, to be recorded like [`Ingest::record_postback`]. Those that are queued before any of them is
-    /// waited for are committed together.
-    pub fn hand_over(&self, received: Received, set_up: Result<SetUp>) -> Result<Pending> {
+    /// Queues a postback; its answer comes when it is committed, or safe in the spool. As long as anything waits there,
+    /// one that may count waits too: behind its click, and behind those that came before it. So does one whose set-up
+    /// could not be looked up. Those that are queued before any of them is waited for are committed together.
+    pub fn hand_over(&self, received: Box<Received>, set_up: Result<SetUp>) -> Result<Pending> {
         match set_up {
             Ok(set_up) if !received.may_count() || self.aside.spool.is_empty() => {
                 enqueue(&self.postbacks, Incoming { received, set_up }).map(Pending::Usual)
@@ -283,7 +277,7 @@ impl Writer {
                 })?;
                 Ok(answers.into_iter().map(Ok).collect())
             }
-            None => Ok(self.aside.postbacks(batch.iter().map(|(received, _)| received).collect()).await),
+            None => Ok(self.aside.postbacks(batch.iter().map(|(received, _)| &**received).collect()).await),
         }
     }
 
@@ -302,11 +296,11 @@ impl Writer {
     }
 
     async fn spool_postbacks(&self, batch: Arc<Vec<Incoming>>) -> Vec<Result<Answer>> {
-        self.aside.postbacks(batch.iter().map(|incoming| &incoming.received).collect()).await
+        self.aside.postbacks(batch.iter().map(|incoming| &*incoming.received).collect()).await
     }
 
     async fn spool_late(&self, batch: Arc<Vec<Late>>) -> Vec<Result<Result<Answer>>> {
-        let received = batch.iter().map(|(received, _)| received).collect();
+        let received = batch.iter().map(|(received, _)| &**received).collect();
         self.aside.postbacks(received).await.into_iter().map(Ok).collect()
     }
 }

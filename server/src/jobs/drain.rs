@@ -127,7 +127,7 @@ impl Drain {
         let mut incoming = Vec::with_capacity(batch.len());
         for received in batch {
             let set_up = self.cache.set_up_for(&received).await?;
-            incoming.push(Incoming { received, set_up });
+            incoming.push(Incoming { received: Box::new(received), set_up });
         }
         db_write!(&self.store, |queries, conn| queries::replay::record(conn, incoming))
     }

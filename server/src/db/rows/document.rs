@@ -10,10 +10,20 @@ use diesel::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, ser::SerializeMap};
 use serde_json::{Map, Value};
 
+/// What holds most of them.
+const MOST_USUAL_BYTES: usize = 384;
+
 /// The text of a JSON object.
 #[derive(Clone, PartialEq, Eq, Debug, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Text)]
 pub struct Document(String);
+
+/// An object without members.
+impl Default for Document {
+    fn default() -> Self {
+        Self("{}".to_owned())
+    }
+}
 
 impl Document {
     /// An object of texts by name.
@@ -32,7 +42,10 @@ impl Document {
 
     /// What is written as an object; nothing of it if it is not.
     pub fn written(object: &impl Serialize) -> Self {
-        Self(serde_json::to_string(object).unwrap_or_else(|_| "{}".to_owned()))
+        let mut text = Vec::with_capacity(MOST_USUAL_BYTES);
+        let written =
+            serde_json::to_writer(&mut text, object).ok().and_then(|()| String::from_utf8(text).ok());
+        written.map_or_else(Self::default, Self)
     }
 
     /// Its members.

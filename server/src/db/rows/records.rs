@@ -46,21 +46,8 @@ macro_rules! visits {
             pub $time: Timestamp,
             pub class: ClickClass,
             pub reason: Option<String>,
-            pub flags: Json<Vec<String>>,
-            pub site: Option<String>,
-            pub source_id: Option<String>,
-            pub ext_click_id: Option<String>,
-            pub parameters: Document,
-            pub ip: Option<String>,
             pub country: Option<String>,
-            pub region: Option<String>,
-            pub isp: Option<String>,
-            pub browser: Option<String>,
-            pub os: Option<String>,
-            pub os_version: Option<String>,
-            pub device_type: Option<String>,
-            pub language: Option<String>,
-            pub referrer_host: Option<String>,
+            pub details: Document,
         }
 
         impl $name {
@@ -108,9 +95,8 @@ macro_rules! visit_from {
 
 visit_from!(
     Click at clicked_at, Impression at shown_at,
-    partner_id, id, link_id, advertiser_id, campaign_id, creative_id, publisher_id, class, reason, flags, site,
-    source_id, ext_click_id, parameters, ip, country, region, isp, browser, os, os_version, device_type, language,
-    referrer_host,
+    partner_id, id, link_id, advertiser_id, campaign_id, creative_id, publisher_id, class, reason,
+    country, details,
 );
 
 /// One received report, whatever its outcome.

@@ -17,7 +17,6 @@ use crate::{
             records::{Click, Impression},
         },
         scope::PartnerScope,
-        sql_types::Json,
     },
     domain::{
         attribution::{KeyPowers, Proof},
@@ -82,21 +81,8 @@ struct ClickForm {
     clicked_at: Timestamp,
     class: ClickClass,
     reason: Option<String>,
-    flags: Json<Vec<String>>,
-    site: Option<String>,
-    source_id: Option<String>,
-    ext_click_id: Option<String>,
-    parameters: Document,
-    ip: Option<String>,
     country: Option<String>,
-    region: Option<String>,
-    isp: Option<String>,
-    browser: Option<String>,
-    os: Option<String>,
-    os_version: Option<String>,
-    device_type: Option<String>,
-    language: Option<String>,
-    referrer_host: Option<String>,
+    details: Document,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -42,21 +42,8 @@ pub(super) fn click(number: u32) -> Click {
         clicked_at: NOW,
         class: ClickClass::Human,
         reason: None,
-        flags: Json(vec!["sub1_cut".into()]),
-        site: some("site"),
-        source_id: None,
-        ext_click_id: some("ext"),
-        parameters: Document::of([("sub1", &*"x".repeat(number as usize % 700))].into_iter()),
-        ip: Some("203.0.113.0".into()),
         country: Some("CH".into()),
-        region: None,
-        isp: None,
-        browser: Some("Firefox".into()),
-        os: Some("Linux".into()),
-        os_version: None,
-        device_type: Some("desktop".into()),
-        language: Some("de-ch".into()),
-        referrer_host: Some("news.example".into()),
+        details: Document::of([("sub1", &*"x".repeat(number as usize % 700))].into_iter()),
     }
 }
 
@@ -143,12 +130,12 @@ fn maybe<I: Id + std::fmt::Debug>() -> impl Strategy<Value = Option<I>> {
 }
 
 pub(super) fn any_click() -> impl Strategy<Value = Click> {
-    type Texts = [Option<String>; 15];
+    type Texts = [Option<String>; 2];
     let ids = (any::<[[u8; 16]; 5]>(), maybe(), maybe());
     let class = prop::sample::select(ClickClass::ALL);
-    let lists = (any::<Vec<String>>(), any::<std::collections::BTreeMap<String, String>>());
-    (ids, any_time(), class, lists, any::<Texts>()).prop_map(
-        |((ids, creative_id, publisher_id), clicked_at, class, (flags, parameters), texts)| {
+    let details = any::<std::collections::BTreeMap<String, String>>();
+    (ids, any_time(), class, details, any::<Texts>()).prop_map(
+        |((ids, creative_id, publisher_id), clicked_at, class, details, texts)| {
             let mut texts = texts.into_iter();
             let mut text = || texts.next().flatten();
             Click {
@@ -162,21 +149,8 @@ pub(super) fn any_click() -> impl Strategy<Value = Click> {
                 clicked_at,
                 class,
                 reason: text(),
-                flags: Json(flags),
-                site: text(),
-                source_id: text(),
-                ext_click_id: text(),
-                parameters: Document::of(parameters.iter().map(|(name, value)| (&**name, &**value))),
-                ip: text(),
                 country: text(),
-                region: text(),
-                isp: text(),
-                browser: text(),
-                os: text(),
-                os_version: text(),
-                device_type: text(),
-                language: text(),
-                referrer_host: text(),
+                details: Document::of(details.iter().map(|(name, value)| (&**name, &**value))),
             }
         },
     )

@@ -1,8 +1,9 @@
 //! Impressions, as they were recorded; and impressions that ad servers tell of.
 
+use std::{borrow::Cow, collections::BTreeMap};
+
 use actix_web::{HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::visits::{RecordVisit, Told};
@@ -10,6 +11,7 @@ use crate::{
     db::{db_read, list::Listing, rows::records::Impression},
     domain::{
         click_id::{ClickId, ClickIdKey, Touch},
+        details::{Detail, Details},
         ids::{AdvertiserId, CampaignId, CreativeId, LinkId, PublisherId},
         time::Timestamp,
         visitor::ClickClass,
@@ -56,8 +58,7 @@ pub struct ImpressionView {
     /// The publisher's own click id.
     ext_click_id: Option<String>,
     /// What else the URL said: sub ids, mobile and ad-network ids.
-    #[schema(value_type = std::collections::HashMap<String, String>)]
-    parameters: Map<String, Value>,
+    parameters: BTreeMap<String, String>,
     /// The visitor's address, as far as you keep it.
     ip: Option<String>,
     /// ISO 3166-1 alpha-2.
@@ -82,31 +83,38 @@ pub struct ImpressionView {
 
 impl ImpressionView {
     fn new(row: Impression, key: &ClickIdKey) -> Self {
+        let details: Details<'_> = row.details.read();
+        let text = |detail: Detail<'_>| detail.map(Cow::into_owned);
         Self {
             impression_id: key.text_of(Touch::Impression, &row.id),
             shown_at: row.shown_at,
             class: row.class,
             reason: row.reason,
-            flags: row.flags.0,
+            flags: details.flags.into_iter().map(Cow::into_owned).collect(),
             link_id: row.link_id,
             advertiser_id: row.advertiser_id,
             campaign_id: row.campaign_id,
             creative_id: row.creative_id,
             publisher_id: row.publisher_id,
-            site: row.site,
-            source_id: row.source_id,
-            ext_click_id: row.ext_click_id,
-            parameters: row.parameters.members(),
-            ip: row.ip,
+            site: text(details.site),
+            source_id: text(details.source_id),
+            ext_click_id: text(details.ext_click_id),
+            parameters: details
+                .parameters
+                .0
+                .into_iter()
+                .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                .collect(),
+            ip: text(details.ip),
             country: row.country,
-            region: row.region,
-            isp: row.isp,
-            browser: row.browser,
-            os: row.os,
-            os_version: row.os_version,
-            device_type: row.device_type,
-            language: row.language,
-            referrer_host: row.referrer_host,
+            region: text(details.region),
+            isp: text(details.isp),
+            browser: text(details.browser),
+            os: text(details.os),
+            os_version: text(details.os_version),
+            device_type: text(details.device_type),
+            language: text(details.language),
+            referrer_host: text(details.referrer_host),
         }
     }
 }

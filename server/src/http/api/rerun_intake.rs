@@ -71,5 +71,5 @@ pub async fn again(state: &State, scope: PartnerScope, line: Postback, intent: I
         report,
     };
     let set_up = state.cache.set_up_for(&received).await?;
-    Ok(Again { incoming: Incoming { received, set_up }, left_out })
+    Ok(Again { incoming: Incoming { received: Box::new(received), set_up }, left_out })
 }

@@ -52,12 +52,12 @@ pub fn link_in(path: &str) -> Option<&str> {
 pub async fn answer(request: &HttpRequest, link: &str, state: &State) -> HttpResponse {
     let parameters = ClickParameters::parse(request.query_string());
     if parameters.preview {
-        let preview = preview::of(request, link, parameters, state).await;
+        let preview = Box::pin(preview::of(request, link, parameters, state)).await;
         return preview.unwrap_or_else(|error| error.error_response());
     }
     let followed = match known_link(state, link).await {
         Ok(Some(known)) => match follow(request, &known, parameters, state).await {
-            Err(error) => untracked(request, &known, state, &error).await,
+            Err(error) => Box::pin(untracked(request, &known, state, &error)).await,
             followed => followed,
         },
         Ok(None) => return not_found(state),

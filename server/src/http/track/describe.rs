@@ -1,20 +1,24 @@
 //! A visit as a row: by its link, its visitor and its URL.
 
-use super::{hints::Hints, user_agents};
+use std::{borrow::Cow, rc::Rc};
+
+use super::{
+    hints::Hints,
+    user_agents::{self, UserAgent},
+};
 use crate::{
     clock,
-    db::{
-        rows::{document::Document, records::Click, setup::Route},
-        sql_types::Json,
-    },
+    db::rows::{document::Document, records::Click, setup::Route},
     domain::{
         click_id::{ClickId, LinkNumber},
         click_parameters::ClickParameters,
+        details::{Detail, Details, Pairs},
         ids::{CreativeId, PublisherId, Reference},
         time::Timestamp,
         visitor::{classify, language, referrer_host},
     },
     error::{Error, Result},
+    geo::Location,
     http::State,
 };
 
@@ -61,13 +65,40 @@ pub async fn traffic(state: &State, route: &Route, parameters: &mut ClickParamet
     Ok(traffic)
 }
 
-/// The visit as its link and its visitor make it.
-pub fn click(state: &State, route: &Route, traffic: Traffic, hints: Hints<'_>, now: Timestamp) -> Click {
+/// Who the visitor is, as far as headers and address tell.
+pub struct Visitor {
+    /// The device.
+    pub agent: Rc<UserAgent>,
+    /// The address, as far as the partner keeps it.
+    pub ip: Option<String>,
+    /// Where that is.
+    pub location: Location,
+    /// The first language.
+    pub language: Option<String>,
+    /// The host that the visitor came from.
+    pub referrer_host: Option<String>,
+}
+
+/// The visitor of a link.
+pub fn visitor(state: &State, route: &Route, hints: &Hints<'_>) -> Visitor {
+    Visitor {
+        agent: user_agents::read(hints.user_agent),
+        ip: hints.address.and_then(|address| route.partner.ip_storage.apply(address)),
+        location: hints.address.map(|address| state.geo.locate(address)).unwrap_or_default(),
+        language: hints.language.and_then(language),
+        referrer_host: hints.referrer.and_then(referrer_host),
+    }
+}
+
+/// The visit as its link and its visitor make it; the details are still to come.
+pub fn click(
+    route: &Route,
+    traffic: &Traffic,
+    visitor: &Visitor,
+    hints: &Hints<'_>,
+    now: Timestamp,
+) -> Click {
     let number = LinkNumber(u32::try_from(route.link.number).unwrap_or_default());
-    let agent = user_agents::read(hints.user_agent);
-    let visitor = agent.visitor.clone();
-    let flags = traffic.unresolved.iter().map(|name| format!("unresolved:{name}")).collect();
-    let location = hints.address.map(|address| state.geo.locate(address)).unwrap_or_default();
     Click {
         partner_id: route.scope.id(),
         id: ClickId::mint(now, number, clock::random()),
@@ -77,31 +108,43 @@ pub fn click(state: &State, route: &Route, traffic: Traffic, hints: Hints<'_>, n
         creative_id: traffic.creative,
         publisher_id: traffic.publisher,
         clicked_at: now,
-        class: classify(agent.is_bot, hints.purpose),
+        class: classify(visitor.agent.is_bot, hints.purpose),
         reason: None,
-        flags: Json(flags),
-        site: None,
-        source_id: None,
-        ext_click_id: None,
-        parameters: Document::of(std::iter::empty()),
-        ip: hints.address.and_then(|address| route.partner.ip_storage.apply(address)),
-        country: location.country,
-        region: location.region,
-        isp: location.isp,
-        browser: visitor.browser,
-        os: visitor.os,
-        os_version: visitor.os_version,
-        device_type: visitor.device_type,
-        language: hints.language.and_then(language),
-        referrer_host: hints.referrer.and_then(referrer_host),
+        country: visitor.location.country.clone(),
+        details: Document::default(),
     }
 }
 
-/// Keeps what the URL said: three values in columns of their own, the others together.
-pub fn keep_parameters(click: &mut Click, parameters: &ClickParameters) {
-    const OWN_COLUMNS: [&str; 3] = ["site", "source_id", "ext_click_id"];
-    let own = |name| parameters.get(name).map(str::to_owned);
-    [click.site, click.source_id, click.ext_click_id] = OWN_COLUMNS.map(own);
-    click.parameters = Document::of(parameters.iter().filter(|(name, _)| !OWN_COLUMNS.contains(name)));
-    click.flags.0.extend(parameters.cut.iter().map(|name| format!("cut:{name}")));
+/// What is noteworthy of a visit: names that could not be looked up, values that were cut.
+pub fn flags(traffic: &Traffic, parameters: &ClickParameters) -> Vec<String> {
+    let unresolved = traffic.unresolved.iter().map(|name| format!("unresolved:{name}"));
+    unresolved.chain(parameters.cut.iter().map(|name| format!("cut:{name}"))).collect()
+}
+
+/// What is kept with the row of a visit: three parameters under names of their own, the others together.
+pub fn details(flags: &[String], parameters: &ClickParameters, visitor: &Visitor) -> Document {
+    const NAMED: [&str; 3] = ["site", "source_id", "ext_click_id"];
+    let [site, source_id, ext_click_id] = NAMED.map(|name| parameters.get(name).map(Cow::from));
+    let others = parameters.iter().filter(|(name, _)| !NAMED.contains(name));
+    let device = &visitor.agent.visitor;
+    Document::written(&Details {
+        flags: flags.iter().map(Cow::from).collect(),
+        site,
+        source_id,
+        ext_click_id,
+        parameters: Pairs(others.map(|(name, value)| (name.into(), value.into())).collect()),
+        ip: detail(&visitor.ip),
+        region: detail(&visitor.location.region),
+        isp: detail(&visitor.location.isp),
+        browser: detail(&device.browser),
+        os: detail(&device.os),
+        os_version: detail(&device.os_version),
+        device_type: detail(&device.device_type),
+        language: detail(&visitor.language),
+        referrer_host: detail(&visitor.referrer_host),
+    })
+}
+
+fn detail(text: &Option<String>) -> Detail<'_> {
+    text.as_deref().map(Cow::from)
 }

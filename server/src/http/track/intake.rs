@@ -69,7 +69,7 @@ pub fn received(
     powers: Result<KeyPowers, Refusal>,
     asked: &Result<Intent, Refusal>,
     sent: Sent<'_>,
-) -> Received {
+) -> Box<Received> {
     let Sent { form, content, parameters, batch_index } = sent;
     let key = &sender.key;
     let mut origin = sender.origin(content.len());
@@ -93,7 +93,7 @@ pub fn received(
     // Also where something else was wrong with it: the log is asked for all that came of a click.
     let click = parameters.as_ref().ok().and_then(|sent| sent.text("click_id")).filter(|_| !is_stranger);
     let named = click.map(|text| key.click_ids.read(text));
-    Received {
+    Box::new(Received {
         scope: key.scope,
         postback_id: state.clock.new_id(),
         conversion_id: state.clock.new_id(),
@@ -115,7 +115,7 @@ pub fn received(
         click: named.map(|read| read.map(|(_, id)| id)),
         touch: named.and_then(Result::ok).map_or(Touch::Click, |(touch, _)| touch),
         report,
-    }
+    })
 }
 
 /// The check that refuses what is not read. Where the key holds, it is a batch that is none, or that is too large.
@@ -150,10 +150,10 @@ fn read(
 }
 
 /// Hands a postback over to the writer, and waits for its answer.
-pub async fn record(state: &State, received: Received) -> crate::error::Result<Answer> {
+pub async fn record(state: &State, received: Box<Received>) -> crate::error::Result<Answer> {
     let is_stranger = is_strangers(&received.report);
     let set_up = state.cache.set_up_for(&received).await;
-    let answer = state.ingest.record_postback(received, set_up).await?;
+    let answer = state.ingest.hand_over(received, set_up)?.answer().await?;
     Ok(if is_stranger { Answer { postback_id: None, ..answer } } else { answer })
 }
 

@@ -3,7 +3,10 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use super::{describe, hints::Hints};
+use super::{
+    describe::{self, Visitor},
+    hints::Hints,
+};
 use crate::{
     cache::KnownRoute,
     clock,
@@ -44,6 +47,10 @@ pub struct Visit<'a> {
     pub known: &'a KnownRoute,
     /// What will be stored. An impression has the same columns.
     pub click: Click,
+    /// Who the visitor is.
+    visitor: Visitor,
+    /// What is noteworthy.
+    flags: Vec<String>,
     /// What the URL said.
     pub parameters: ClickParameters,
     /// Where it leads.
@@ -87,17 +94,19 @@ impl<'a> Visit<'a> {
     ) -> Result<Self> {
         let traffic = describe::traffic(state, &known.route, &mut parameters).await?;
         let now = state.clock.now();
-        let mut click = describe::click(state, &known.route, traffic, hints, now);
+        let visitor = describe::visitor(state, &known.route, &hints);
+        let mut click = describe::click(&known.route, &traffic, &visitor, &hints, now);
         let wanted = parameters.url.as_deref().filter(|_| touch == Touch::Click);
-        let destination = way(known, &click).destination(now, wanted);
-        describe::keep_parameters(&mut click, &parameters);
+        let destination = way(known, &visitor).destination(now, wanted);
+        let mut flags = describe::flags(&traffic, &parameters);
         if destination.deep_link_refused {
-            click.flags.0.push("deep_link_refused".to_owned());
+            flags.push("deep_link_refused".to_owned());
         }
         if let Some(reason) = destination.invalid {
             (click.class, click.reason) = (ClickClass::Invalid, Some(reason.to_owned()));
         }
-        Ok(Self { known, click, parameters, destination })
+        click.details = describe::details(&flags, &parameters, &visitor);
+        Ok(Self { known, click, visitor, flags, parameters, destination })
     }
 
     /// Whether it may be recorded.
@@ -137,14 +146,14 @@ impl<'a> Visit<'a> {
     }
 
     fn turn_away(&mut self) {
-        self.destination = way(self.known, &self.click).fallback(CAP_REACHED);
+        self.destination = way(self.known, &self.visitor).fallback(CAP_REACHED);
         (self.click.class, self.click.reason) = (ClickClass::Invalid, Some(CAP_REACHED.to_owned()));
     }
 
     /// Records it as a click; returns when that is committed.
     pub async fn follow(mut self, state: &State) -> Result<Followed> {
         if !self.has_consent() {
-            return Ok(self.without_consent(state).await);
+            return Ok(Box::pin(self.without_consent(state)).await);
         }
         match self.caps() {
             None => {
@@ -154,7 +163,7 @@ impl<'a> Visit<'a> {
             }
             Some(caps) => {
                 let click = CappedClick { click: self.click.clone(), caps };
-                if state.ingest.record_capped_click(click).await? == Admission::CapReached {
+                if Box::pin(state.ingest.record_capped_click(click)).await? == Admission::CapReached {
                     self.turn_away();
                 }
                 Ok(self.followed())
@@ -173,7 +182,7 @@ impl<'a> Visit<'a> {
             id: Some(self.id(Touch::Impression)),
             class: Some(self.click.class),
             reason: self.click.reason.clone(),
-            flags: self.click.flags.0.clone(),
+            flags: self.flags.clone(),
         };
         state.ingest.record_sighting(Sighting::Impression(Box::new(Impression::from(self.click)))).await?;
         Ok(shown)
@@ -187,7 +196,7 @@ impl<'a> Visit<'a> {
             click_id: Some(click_id),
             class: Some(self.click.class),
             reason: self.click.reason.clone(),
-            flags: self.click.flags.0.clone(),
+            flags: self.flags.clone(),
         }
     }
 
@@ -219,7 +228,8 @@ impl<'a> Visit<'a> {
 
     /// What a macro of the landing page stands for; the click id is not known here.
     pub fn value(&self, wanted: Macro) -> Option<Cow<'_, str>> {
-        let click = &self.click;
+        let (click, visitor) = (&self.click, &self.visitor);
+        let (device, location) = (&visitor.agent.visitor, &visitor.location);
         let kept = |name: &str| self.parameters.get(name).map(Cow::from);
         let id = |id: &dyn ToString| Some(Cow::from(id.to_string()));
         match wanted {
@@ -229,18 +239,18 @@ impl<'a> Visit<'a> {
             Macro::CreativeId => id(&click.creative_id?),
             Macro::LinkId => id(&click.link_id),
             Macro::PublisherId => id(&click.publisher_id?),
-            Macro::Site => click.site.as_deref().map(Cow::from),
+            Macro::Site => kept("site"),
             Macro::Sub(number) => kept(click_parameters::sub(number)),
-            Macro::SourceId => click.source_id.as_deref().map(Cow::from),
-            Macro::ExtClickId => click.ext_click_id.as_deref().map(Cow::from),
-            Macro::Country => click.country.as_deref().map(Cow::from),
-            Macro::Region => click.region.as_deref().map(Cow::from),
-            Macro::DeviceType => click.device_type.as_deref().map(Cow::from),
-            Macro::Os => click.os.as_deref().map(Cow::from),
-            Macro::OsVersion => click.os_version.as_deref().map(Cow::from),
-            Macro::Browser => click.browser.as_deref().map(Cow::from),
-            Macro::Language => click.language.as_deref().map(Cow::from),
-            Macro::Isp => click.isp.as_deref().map(Cow::from),
+            Macro::SourceId => kept("source_id"),
+            Macro::ExtClickId => kept("ext_click_id"),
+            Macro::Country => told(&location.country),
+            Macro::Region => told(&location.region),
+            Macro::DeviceType => told(&device.device_type),
+            Macro::Os => told(&device.os),
+            Macro::OsVersion => told(&device.os_version),
+            Macro::Browser => told(&device.browser),
+            Macro::Language => told(&visitor.language),
+            Macro::Isp => told(&location.isp),
             Macro::Idfa => kept("idfa"),
             Macro::Gaid => kept("gaid"),
             Macro::Gclid => kept("gclid"),
@@ -253,14 +263,19 @@ impl<'a> Visit<'a> {
     }
 }
 
-fn way<'a>(known: &'a KnownRoute, click: &Click) -> Way<'a> {
+fn told(text: &Option<String>) -> Option<Cow<'_, str>> {
+    text.as_deref().map(Cow::from)
+}
+
+fn way<'a>(known: &'a KnownRoute, visitor: &Visitor) -> Way<'a> {
     let route = &known.route;
     let (link, campaign, advertiser) = (&route.link, &route.campaign, &route.advertiser);
+    let device = &visitor.agent.visitor;
     let target = Target {
-        country: click.country.as_deref(),
-        device_type: click.device_type.as_deref(),
-        os: click.os.as_deref(),
-        language: click.language.as_deref(),
+        country: visitor.location.country.as_deref(),
+        device_type: device.device_type.as_deref(),
+        os: device.os.as_deref(),
+        language: visitor.language.as_deref(),
     };
     Way {
         statuses: [
