@@ -1,5 +1,7 @@
 //! The parameters of a tracking link: one table of names and aliases. Anything else in the URL is inert.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 
 /// Longest value that is kept, in bytes; what is longer is cut and flagged.
@@ -74,7 +76,7 @@ impl ClickParameters {
         let (mut parameters, mut unknown) = (Self::default(), Vec::new());
         for (name, value) in pairs {
             if name == "url" || canonical(name).is_some() {
-                parameters.add(name, || without_controls(value));
+                parameters.add(name, || without_controls(value.to_owned()));
             } else {
                 unknown.push(name);
             }
@@ -131,12 +133,13 @@ fn decode(text: &str) -> String {
     if text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'+' | b'%')) {
         return text.to_owned();
     }
-    let spaced = text.replace('+', " ");
-    without_controls(&percent_decode_str(&spaced).decode_utf8_lossy())
+    let spaced = if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
+    without_controls(percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
 }
 
-fn without_controls(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
+fn without_controls(mut text: String) -> String {
+    text.retain(|c| !c.is_control());
+    text
 }
 
 fn canonical(name: &str) -> Option<&'static str> {

@@ -64,8 +64,8 @@ impl Door {
     }
 
     /// Lets a request in, if there is room. Those who look after the server always find some.
-    fn admit(self: &Arc<Self>, purpose: Purpose) -> Option<Inside> {
-        let inside = Inside { door: self.clone(), purpose };
+    fn admit(&self, purpose: Purpose) -> Option<Inside<'_>> {
+        let inside = Inside { door: self, purpose };
         let total = self.total.fetch_add(1, Ordering::Relaxed);
         let own = self.of(purpose).map_or(0, |count| count.fetch_add(1, Ordering::Relaxed));
         let Limits { clicks, postbacks, management, total_for_postbacks, total_for_management, .. } =
@@ -116,12 +116,12 @@ impl Door {
 }
 
 /// Somebody who is inside, until it is dropped.
-struct Inside {
-    door: Arc<Door>,
+struct Inside<'a> {
+    door: &'a Door,
     purpose: Purpose,
 }
 
-impl Drop for Inside {
+impl Drop for Inside<'_> {
     fn drop(&mut self) {
         self.door.total.fetch_sub(1, Ordering::Relaxed);
         if let Some(count) = self.door.of(self.purpose) {
@@ -227,7 +227,7 @@ mod tests {
         Arc::new(Door::new(limits, Arc::default()))
     }
 
-    fn enter(door: &Arc<Door>, purpose: Purpose, times: usize) -> Vec<Inside> {
+    fn enter(door: &Door, purpose: Purpose, times: usize) -> Vec<Inside<'_>> {
         (0..times).map_while(|_| door.admit(purpose)).collect()
     }
 

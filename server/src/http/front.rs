@@ -26,12 +26,13 @@ pub async fn answer<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let state = request.app_data::<Data<State>>().expect("the server has its state").clone();
     let id = RequestId::new();
-    let answering = pass_the_door(&state, request, async |request| {
-        let response = route(&state, request, next).await?;
-        forget_what_changed(&state, &response);
-        Ok(response)
-    });
-    let mut response = id.scope(answering).await?;
+    let mut response = id
+        .scope(pass_the_door(&state, request, async |request| {
+            let response = route(&state, request, next).await?;
+            forget_what_changed(&state, &response);
+            Ok(response)
+        }))
+        .await?;
     say_when_stopping(&state, &mut response);
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -32,8 +32,8 @@ impl RequestId {
     }
 
     /// Answers a request under this id.
-    pub async fn scope<T>(self, answering: impl Future<Output = T>) -> T {
-        CURRENT.scope(self, answering).await
+    pub fn scope<T>(self, answering: impl Future<Output = T>) -> impl Future<Output = T> {
+        CURRENT.scope(self, answering)
     }
 
     /// As a header.

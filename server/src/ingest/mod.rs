@@ -73,23 +73,27 @@ impl Ingest {
         Self { clicks, capped_clicks, sightings, postbacks, late, aside }
     }
 
-    /// Records a click; returns when it is committed, or safe in the spool.
-    pub async fn record_click(&self, click: Click) -> Result<()> {
-        let recorded = submit(&self.clicks, click).await;
-        if recorded.is_err() {
-            self.aside.losses.untracked_clicks.fetch_add(1, Ordering::Relaxed);
-        }
-        recorded
+    /// Queues a click, whose end [`Ingest::recorded`] waits for.
+    pub fn hand_over_click(&self, click: Click) -> Result<Recording> {
+        self.note_loss(enqueue(&self.clicks, click).map(Recording))
+    }
+
+    /// Returns when a click is committed, or safe in the spool.
+    pub async fn recorded(&self, recording: Recording) -> Result<()> {
+        self.note_loss(written(recording.0).await)
     }
 
     /// Records a click of a person on a campaign with caps; says whether the campaign takes it when it is committed.
     /// While the database is away nobody can count: the campaign takes it, and it is safe in the spool.
     pub async fn record_capped_click(&self, click: CappedClick) -> Result<Admission> {
-        let recorded = submit(&self.capped_clicks, click).await;
-        if recorded.is_err() {
+        self.note_loss(submit(&self.capped_clicks, click).await)
+    }
+
+    fn note_loss<T>(&self, outcome: Result<T>) -> Result<T> {
+        if outcome.is_err() {
             self.aside.losses.untracked_clicks.fetch_add(1, Ordering::Relaxed);
         }
-        recorded
+        outcome
     }
 
     /// Records an impression, or that there was no consent; returns when it is committed.
@@ -121,6 +125,9 @@ impl Ingest {
         ]
     }
 }
+
+/// A click that is queued.
+pub struct Recording(oneshot::Receiver<Result<()>>);
 
 /// A postback that is queued.
 pub enum Pending {

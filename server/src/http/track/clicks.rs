@@ -11,10 +11,9 @@ use super::{
     hints::Hints,
     pages,
     preview::{self, Preview},
-    visit::{Followed, Visit, known_link},
+    visit::{Followed, Following, Visit, known_link},
 };
 use crate::{
-    cache::KnownRoute,
     domain::{click_id::Touch, click_parameters::ClickParameters},
     error::{Error, Result},
     http::State,
@@ -48,22 +47,42 @@ pub fn link_in(path: &str) -> Option<&str> {
     is_plain.then_some(link)
 }
 
-/// Answers a click on a link.
+/// Answers a click on a link. What it takes to put the click together is given back before its commit is waited for:
+/// hundreds wait at once, and what they hold would not fit into the processor's caches.
 pub async fn answer(request: &HttpRequest, link: &str, state: &State) -> HttpResponse {
+    let followed = match Box::pin(begin(request, link, state)).await {
+        Ok(Begun::Answered(response)) => return response,
+        Ok(Begun::Following(following)) => following.end(state).await,
+        Err(error) => Err(error),
+    };
+    match followed {
+        Ok(followed) => redirect(followed),
+        Err(error) => Box::pin(untracked(request, link, state, &error)).await,
+    }
+}
+
+/// How far a click has come.
+enum Begun {
+    /// It is answered: there is nothing to record, or nothing could be looked up.
+    Answered(HttpResponse),
+    /// Everything is known of it but whether it is recorded.
+    Following(Following),
+}
+
+async fn begin(request: &HttpRequest, link: &str, state: &State) -> Result<Begun> {
     let parameters = ClickParameters::parse(request.query_string());
     if parameters.preview {
         let preview = Box::pin(preview::of(request, link, parameters, state)).await;
-        return preview.unwrap_or_else(|error| error.error_response());
+        return Ok(Begun::Answered(preview.unwrap_or_else(|error| error.error_response())));
     }
-    let followed = match known_link(state, link).await {
-        Ok(Some(known)) => match follow(request, &known, parameters, state).await {
-            Err(error) => Box::pin(untracked(request, &known, state, &error)).await,
-            followed => followed,
-        },
-        Ok(None) => return not_found(state),
-        Err(error) => Err(error),
+    let known = match known_link(state, link).await {
+        Ok(Some(known)) => known,
+        Ok(None) => return Ok(Begun::Answered(not_found(state))),
+        Err(error) => return Ok(Begun::Answered(unavailable(&error, state))),
     };
-    followed.map_or_else(|error| unavailable(&error, state), redirect)
+    let hints = Hints::of(request, state);
+    let visit = Visit::prepare(state, &known, Touch::Click, hints, parameters).await?;
+    visit.begin(state).await.map(Begun::Following)
 }
 
 /// Answers the headers that a click would get, and records nothing. The click id in `Location` belongs to no click.
@@ -84,28 +103,22 @@ pub async fn probe_link(request: HttpRequest, link: Path<String>, state: Data<St
     }
 }
 
-async fn follow(
-    request: &HttpRequest,
-    known: &KnownRoute,
-    parameters: ClickParameters,
-    state: &State,
-) -> Result<Followed> {
-    let hints = Hints::of(request, state);
-    Visit::prepare(state, known, Touch::Click, hints, parameters).await?.follow(state).await
-}
-
 /// The way on for a visitor whose click found no place anywhere: without a click id, which would belong to no click.
-async fn untracked(
-    request: &HttpRequest,
-    known: &KnownRoute,
-    state: &State,
-    error: &Error,
-) -> Result<Followed> {
+async fn untracked(request: &HttpRequest, link: &str, state: &State, error: &Error) -> HttpResponse {
     state.counters.untracked();
     tracing::debug!(%error, "a click could not be recorded");
+    match unfollowed(request, link, state).await {
+        Ok(Some(followed)) => redirect(followed),
+        Ok(None) => pages::not_found(),
+        Err(error) => unavailable(&error, state),
+    }
+}
+
+async fn unfollowed(request: &HttpRequest, link: &str, state: &State) -> Result<Option<Followed>> {
+    let Some(known) = known_link(state, link).await? else { return Ok(None) };
     let parameters = ClickParameters::parse(request.query_string());
-    let visit = Visit::prepare(state, known, Touch::Click, Hints::of(request, state), parameters);
-    Ok(visit.await?.unfollowed())
+    let visit = Visit::prepare(state, &known, Touch::Click, Hints::of(request, state), parameters).await?;
+    Ok(Some(visit.unfollowed()))
 }
 
 /// What a click would come to.

@@ -112,5 +112,5 @@ async fn refuse(state: &State, sender: &Sender, refusal: Refusal, content: &[u8]
     let sent = Sent { form: Form::Json, content, parameters: Err(unread), batch_index: None };
     let mut received = intake::received(state, sender, Err(refusal), &Ok(Intent::Count), sent);
     received.origin.whole_batch = true;
-    intake::record(state, received).await
+    intake::hand_over(state, received).await?.answer().await
 }

@@ -26,16 +26,15 @@ impl Frequent {
         }
     }
 
-    /// Answers it. Each kind has a place of its own in memory: what all share would be as large as the largest, and is
-    /// moved about for each request.
+    /// Answers it.
     pub async fn answer(self, request: &HttpRequest, payload: Payload, state: &State) -> HttpResponse {
         match self {
             Self::Click => {
                 let link = clicks::link_in(request.path()).unwrap_or_default();
-                Box::pin(clicks::answer(request, link, state)).await
+                clicks::answer(request, link, state).await
             }
-            Self::Postback(Form::Query) => Box::pin(postbacks::answer_query(request, state)).await,
-            Self::Postback(form) => Box::pin(postbacks::answer_message(request, payload, state, form)).await,
+            Self::Postback(Form::Query) => postbacks::answer_query(request, state).await,
+            Self::Postback(form) => postbacks::answer_message(request, payload, state, form).await,
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::{
         trace::Check,
     },
     http::State,
+    ingest::Pending,
 };
 
 /// One report, as far as it can be read before its sender is known.
@@ -149,12 +150,25 @@ fn read(
     Ok(report)
 }
 
-/// Hands a postback over to the writer, and waits for its answer.
-pub async fn record(state: &State, received: Box<Received>) -> crate::error::Result<Answer> {
+/// A postback that a writer has.
+pub struct HandedOver {
+    pending: Pending,
+    is_stranger: bool,
+}
+
+/// Hands a postback over to a writer.
+pub async fn hand_over(state: &State, received: Box<Received>) -> crate::error::Result<HandedOver> {
     let is_stranger = is_strangers(&received.report);
     let set_up = state.cache.set_up_for(&received).await;
-    let answer = state.ingest.hand_over(received, set_up)?.answer().await?;
-    Ok(if is_stranger { Answer { postback_id: None, ..answer } } else { answer })
+    Ok(HandedOver { pending: state.ingest.hand_over(received, set_up)?, is_stranger })
+}
+
+impl HandedOver {
+    /// Its answer, when it is committed.
+    pub async fn answer(self) -> crate::error::Result<Answer> {
+        let answer = self.pending.answer().await?;
+        Ok(if self.is_stranger { Answer { postback_id: None, ..answer } } else { answer })
+    }
 }
 
 /// Whether it comes from somebody who cannot sign. The line of the log exists for the key's owner; who cannot sign

@@ -12,7 +12,7 @@ use actix_web::{
 use super::{
     conversion_report::{ConversionQuery, ConversionReport, MessageQuery, SignatureHeaders},
     credentials::{Claim, Sender},
-    intake::{self, Sent},
+    intake::{self, HandedOver, Sent},
     rate_limits,
 };
 use crate::{
@@ -41,7 +41,7 @@ pub async fn get_postback_url(request: HttpRequest, state: Data<State>) -> HttpR
 
 /// Answers a postback by URL.
 pub async fn answer_query(request: &HttpRequest, state: &State) -> HttpResponse {
-    let answer = receive_query(request, state).await.unwrap_or_else(failed);
+    let answer = answer_to(Box::pin(receive_query(request, state)).await).await;
     state.metrics.count_postback(answer.code);
     rate_limits::tell(request, respond_to_query(&answer, request.query_string()))
 }
@@ -90,10 +90,11 @@ pub async fn answer_message(
     form: Form,
 ) -> HttpResponse {
     let body = receive_body(request, payload, state, form).await;
-    let answer = match &body {
-        Ok(body) => receive_message(request, state, form, body).await.unwrap_or_else(failed),
-        Err(refusal) => Answer::refused(refusal.clone()),
+    let received = match &body {
+        Ok(body) => Box::pin(receive_message(request, state, form, body)).await,
+        Err(refusal) => Err(refusal.clone().into()),
     };
+    let answer = answer_to(received).await;
     state.metrics.count_postback(answer.code);
     let text = body.as_ref().ok().and_then(|body| std::str::from_utf8(body).ok());
     let fields = text.filter(|_| form == Form::Form).unwrap_or_default();
@@ -101,7 +102,16 @@ pub async fn answer_message(
     rate_limits::tell(request, if wants_text { as_text(&answer) } else { respond(&answer) })
 }
 
-async fn receive_query(request: &HttpRequest, state: &State) -> Result<Answer> {
+/// The answer, when it is committed. As with clicks, what it took to read the postback is given back before that.
+async fn answer_to(received: Result<HandedOver>) -> Answer {
+    let answer = match received {
+        Ok(handed_over) => handed_over.answer().await,
+        Err(error) => Err(error),
+    };
+    answer.unwrap_or_else(failed)
+}
+
+async fn receive_query(request: &HttpRequest, state: &State) -> Result<HandedOver> {
     let transport = Transport::of(request, &state.trusted_proxies).require_private()?;
     let claim = Claim::of_query(request)?;
     let sender = Sender::find(state, &claim, transport.client).await?;
@@ -121,7 +131,12 @@ async fn receive_body(
     body::read(&mut payload, state.door.limits.body).await
 }
 
-async fn receive_message(request: &HttpRequest, state: &State, form: Form, body: &[u8]) -> Result<Answer> {
+async fn receive_message(
+    request: &HttpRequest,
+    state: &State,
+    form: Form,
+    body: &[u8],
+) -> Result<HandedOver> {
     let client = Transport::of(request, &state.trusted_proxies).client;
     let claim = match form {
         Form::Form => Claim::of_form(request.headers(), body)?,
@@ -138,12 +153,12 @@ async fn receive(
     sender: &Sender,
     sent: Sent<'_>,
     asked: Result<Intent, Refusal>,
-) -> Result<Answer> {
+) -> Result<HandedOver> {
     let powers = sender.powers(request, state, &sent).await?;
     if powers.is_ok() {
         state.rate_limits.take_reports(request, sender.key.scope.id(), 1, sender.now)?;
     }
-    intake::record(state, intake::received(state, sender, powers, &asked, sent)).await
+    intake::hand_over(state, intake::received(state, sender, powers, &asked, sent)).await
 }
 
 /// The answer where nothing could be recorded.

@@ -29,6 +29,7 @@ use crate::{
     },
     error::Result,
     http::State,
+    ingest::Recording,
 };
 
 /// Why nothing is kept of a visit.
@@ -69,6 +70,27 @@ pub struct Followed {
     pub reason: Option<String>,
     /// What is noteworthy.
     pub flags: Vec<String>,
+}
+
+/// A click that everything is known of but whether it is recorded.
+pub enum Following {
+    /// It is, or need not be.
+    Done(Followed),
+    /// A writer has it.
+    Recording(Followed, Recording),
+}
+
+impl Following {
+    /// What became of it, when it is committed.
+    pub async fn end(self, state: &State) -> Result<Followed> {
+        match self {
+            Self::Done(followed) => Ok(followed),
+            Self::Recording(followed, recording) => {
+                state.ingest.recorded(recording).await?;
+                Ok(followed)
+            }
+        }
+    }
 }
 
 /// What became of an impression.
@@ -150,25 +172,29 @@ impl<'a> Visit<'a> {
         (self.click.class, self.click.reason) = (ClickClass::Invalid, Some(CAP_REACHED.to_owned()));
     }
 
-    /// Records it as a click; returns when that is committed.
-    pub async fn follow(mut self, state: &State) -> Result<Followed> {
+    /// Begins to record it as a click. Only where the campaign has caps, or there is no consent, does this wait.
+    pub async fn begin(mut self, state: &State) -> Result<Following> {
         if !self.has_consent() {
-            return Ok(Box::pin(self.without_consent(state)).await);
+            return Ok(Following::Done(self.without_consent(state).await));
         }
         match self.caps() {
             None => {
                 let followed = self.followed();
-                state.ingest.record_click(self.click).await?;
-                Ok(followed)
+                Ok(Following::Recording(followed, state.ingest.hand_over_click(self.click)?))
             }
             Some(caps) => {
                 let click = CappedClick { click: self.click.clone(), caps };
-                if Box::pin(state.ingest.record_capped_click(click)).await? == Admission::CapReached {
+                if state.ingest.record_capped_click(click).await? == Admission::CapReached {
                     self.turn_away();
                 }
-                Ok(self.followed())
+                Ok(Following::Done(self.followed()))
             }
         }
+    }
+
+    /// Records it as a click; returns when that is committed.
+    pub async fn follow(self, state: &State) -> Result<Followed> {
+        self.begin(state).await?.end(state).await
     }
 
     /// Records it as an impression; returns when that is committed.
