@@ -217,6 +217,7 @@ async fn a_click_that_the_database_never_takes_does_not_block_the_others() {
     server.kill().await;
 }
 
-const SQLITE_REFUSES: &str = "CREATE TRIGGER refuse BEFORE INSERT ON clicks WHEN NEW.site = 'poison'
+const SQLITE_REFUSES: &str =
+    "CREATE TRIGGER refuse BEFORE INSERT ON clicks WHEN NEW.details ->> 'site' = 'poison'
     BEGIN SELECT RAISE(ABORT, 'poison'); END";
-const POSTGRES_REFUSES: &str = "ALTER TABLE clicks ADD CHECK (site <> 'poison')";
+const POSTGRES_REFUSES: &str = "ALTER TABLE clicks ADD CHECK (CAST(details AS JSON) ->> 'site' <> 'poison')";
