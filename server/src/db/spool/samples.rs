@@ -8,7 +8,6 @@ use crate::{
     db::{
         received::Received,
         rows::{document::Document, records::Click},
-        sql_types::Json,
     },
     domain::{
         attribution::{KeyPowers, Proof},
@@ -30,7 +29,6 @@ pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_795_341_600);
 
 /// The click with a number.
 pub(super) fn click(number: u32) -> Click {
-    let some = |text: &str| Some(format!("{text} {number}"));
     Click {
         partner_id: PartnerId::from_bytes([1; 16]),
         id: ClickId::mint(NOW, LinkNumber(number), [7; 6]),
