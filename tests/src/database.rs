@@ -25,11 +25,18 @@ pub struct TestDatabase {
 impl TestDatabase {
     /// An empty database.
     pub async fn create() -> Self {
+        if let Ok(server) = std::env::var("TEST_DATABASE_URL") {
+            return Self::create_on(&server).await;
+        }
         let folder = TempDir::with_prefix("tallyback-test-").unwrap();
-        let url = match std::env::var("TEST_DATABASE_URL") {
-            Ok(server) => create_on(&server).await,
-            Err(_) => format!("sqlite:{}", folder.path().join("test.db").display()),
-        };
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        Self { direct_url: url.clone(), url, folder }
+    }
+
+    /// An empty database on a PostgreSQL.
+    pub async fn create_on(server: &str) -> Self {
+        let folder = TempDir::with_prefix("tallyback-test-").unwrap();
+        let url = create_on(server).await;
         Self { direct_url: url.clone(), url, folder }
     }
 
@@ -137,10 +144,10 @@ impl TestDatabase {
         Held::Sqlite(conn)
     }
 
-    /// The processes of PostgreSQL that serve the server's connections to this database.
-    pub async fn db_servants(&self) -> Vec<i64> {
-        let query = "SELECT pid::bigint FROM pg_stat_activity \
-                     WHERE datname = current_database() AND application_name = 'tallyback'";
+    /// All processes of this database's PostgreSQL, the first one first.
+    pub async fn db_processes(&self) -> Vec<i64> {
+        let query = "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::bigint UNION ALL \
+                     SELECT pid::bigint FROM pg_stat_activity WHERE pid <> pg_backend_pid()";
         let rows = self.postgres().await.query(query, &[]).await.unwrap();
         rows.iter().map(|row| row.get(0)).collect()
     }

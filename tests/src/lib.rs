@@ -6,6 +6,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `database` | a fresh database |
+//! | `cluster` | a PostgreSQL of one test's own, which can be stopped |
 //! | `app` | the server in this process, with a clock that a test can set |
 //! | `process` | the server as a program of its own, which can be killed |
 //! | `kills` | kill -9 under load, and what is there afterwards |
@@ -22,6 +23,7 @@ mod acme;
 mod agency;
 mod answer;
 mod app;
+mod cluster;
 mod database;
 mod kills;
 mod load;
@@ -35,6 +37,7 @@ pub use acme::{Acme, now, signer};
 pub use agency::Agency;
 pub use answer::{Answer, Visit, client, parameter, visit, with_parameter};
 pub use app::{TestApp, master_key};
+pub use cluster::Cluster;
 pub use database::{Held, TestDatabase};
 pub use kills::{Acknowledged, Tally, kill_under_load, texts};
 pub use load::{Clicked, Load, Seen, Sold};

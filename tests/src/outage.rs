@@ -1,16 +1,15 @@
 //! Ways for a database to be away, and the database that they happen to.
 
 use diesel::{SqliteConnection, connection::SimpleConnection};
-use tokio::process::Command;
 
-use crate::{Line, Proxy, TestDatabase};
+use crate::{Cluster, Line, Proxy, TestDatabase};
 
 /// A way for a database to be away.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outage {
     /// The way to PostgreSQL misbehaves.
     Line(Line),
-    /// The processes of PostgreSQL that serve this database are stopped.
+    /// PostgreSQL is stopped, all processes of it. The database needs a cluster of its own.
     Stopped,
     /// Another process keeps the SQLite file for itself.
     Locked,
@@ -22,13 +21,12 @@ impl Outage {
         if database.is_postgres() { Self::Line(Line::Refused) } else { Self::Locked }
     }
 
-    /// Every one of a database.
+    /// Every one that can happen to a database beside others.
     pub fn all(database: &TestDatabase) -> Vec<Self> {
         if !database.is_postgres() {
             return vec![Self::Locked];
         }
-        let lines = [Line::Refused, Line::Hanging, Line::Reset, Line::Slow].map(Self::Line);
-        [&lines[..], &[Self::Stopped]].concat()
+        [Line::Refused, Line::Hanging, Line::Reset, Line::Slow].map(Self::Line).to_vec()
     }
 }
 
@@ -38,7 +36,7 @@ pub struct Frail {
     pub database: TestDatabase,
     proxy: Option<Proxy>,
     lock: Option<SqliteConnection>,
-    stopped: Vec<i64>,
+    cluster: Option<Cluster>,
 }
 
 impl Frail {
@@ -51,7 +49,14 @@ impl Frail {
             database.url = database.url.replace(&address, &started.address.to_string());
             proxy = Some(started);
         }
-        Self { database, proxy, lock: None, stopped: Vec::new() }
+        Self { database, proxy, lock: None, cluster: None }
+    }
+
+    /// A fresh database in a PostgreSQL of its own.
+    pub async fn alone() -> Self {
+        let cluster = Cluster::start();
+        let database = TestDatabase::create_on(&cluster.url).await;
+        Self { database, proxy: None, lock: None, cluster: Some(cluster) }
     }
 
     /// Takes the database away.
@@ -64,8 +69,8 @@ impl Frail {
                 self.lock = Some(lock);
             }
             Outage::Stopped => {
-                self.stopped = self.database.db_servants().await;
-                signal("STOP", &self.stopped).await;
+                let processes = self.database.db_processes().await;
+                self.cluster.as_mut().expect("a cluster of its own").stop(processes);
             }
         }
     }
@@ -76,13 +81,8 @@ impl Frail {
             proxy.set(Line::Good);
         }
         self.lock = None;
-        signal("CONT", &std::mem::take(&mut self.stopped)).await;
-    }
-}
-
-async fn signal(name: &str, processes: &[i64]) {
-    for process in processes {
-        let sent = Command::new("kill").args(["-s", name, &process.to_string()]).status().await.unwrap();
-        assert!(sent.success(), "{name} {process}");
+        if let Some(cluster) = &mut self.cluster {
+            cluster.go_on();
+        }
     }
 }
