@@ -15,7 +15,7 @@ use crate::{
     cache::KeyUses,
     clock::Clock,
     db::{Store, db_read, db_write, received::Occasion, scope::PartnerScope},
-    error::Result,
+    error::{Error, Result},
 };
 
 const FOLD_EVERY: Duration = Duration::from_secs(1);
@@ -90,7 +90,14 @@ pub async fn fold_totals(store: Store) -> Result<()> {
 }
 
 async fn fold_partner(store: &Store, scope: PartnerScope) -> Result<()> {
-    while db_write!(store, |queries, conn| queries::totals::fold(conn, &scope))? > 0 {}
+    while let Some(folding) = db_read!(store, |queries, conn| queries::totals::oldest(conn, &scope))? {
+        let folded = db_write!(store, |queries, conn| queries::totals::fold(conn, &scope, &folding));
+        match folded {
+            // The other process goes on.
+            Err(Error::Contended(_)) => return Ok(()),
+            outcome => outcome?,
+        }
+    }
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tallyback_server::{
     clock::Clock,
@@ -175,6 +176,24 @@ async fn a_change_that_is_not_folded_counts_like_the_others() {
     let (told, _) = differences(&database, 1).await;
     assert_eq!((&told[0]["totals"]["events"], &told[0]["rows"]["events"]), (&json!(2), &json!(0)));
     server.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_that_many_fold_at_once_are_added_once() {
+    let app = TestApp::start().await;
+    let acme = app.acme().await;
+    for _ in 0..20 {
+        for _ in 0..5 {
+            acme.click().await;
+        }
+        for outcome in join_all((0..6).map(|_| jobs::fold_totals(app.store.clone()))).await {
+            outcome.unwrap();
+        }
+        folded(&app.database).await;
+    }
+    let added = app.database.db_number("SELECT CAST(sum(events) AS BIGINT) FROM hourly_totals").await;
+    assert_eq!(added, 100);
+    differences(&app.database, 0).await;
 }
 
 const SQLITE_KEEPS_DELTAS: &str = "CREATE TRIGGER keep_deltas BEFORE DELETE ON total_deltas

@@ -7,7 +7,7 @@ use crate::{
     db::{
         rows::{
             packed::Packed,
-            records::{HourlyTotal, TotalDelta},
+            records::{Folding, HourlyTotal, TotalDelta},
         },
         schema::{hourly_totals, total_deltas},
         scope::PartnerScope,
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How many deltas are folded in one transaction.
-const FOLDED_AT_ONCE: i64 = 250;
+const FOLDED_AT_ONCE: i64 = 500;
 /// Stands for "none" in a column of a unique key, where NULL would not be equal to itself.
 const NONE: [u8; 16] = [0; 16];
 
@@ -52,31 +52,34 @@ pub fn deltas(changes: impl Iterator<Item = (PartnerScope, RowId, Changes)>) -> 
     changes.map(row).collect()
 }
 
-/// Folds the oldest deltas into the hours; says how many.
-pub fn fold(conn: &mut Conn, scope: &PartnerScope) -> Result<usize> {
-    let oldest: Vec<RowId> = total_deltas::table
+/// Adds up the oldest deltas, beside whoever writes meanwhile; none if there are none.
+pub fn oldest(conn: &mut Conn, scope: &PartnerScope) -> Result<Option<Folding>> {
+    let oldest: Vec<(RowId, Packed)> = total_deltas::table
         .filter(total_deltas::partner_id.eq(scope.id()))
         .order(total_deltas::id)
         .limit(FOLDED_AT_ONCE)
-        .select(total_deltas::id)
+        .select((total_deltas::id, total_deltas::changes))
         .load(conn)?;
-    if oldest.is_empty() {
-        return Ok(0);
-    }
-    // What this statement returns is ours alone: another process that picked the same rows gets none of them.
-    let folded: Vec<Packed> = diesel::delete(
+    let (deltas, changes): (Vec<_>, Vec<_>) = oldest.into_iter().unzip();
+    let changes: Changes = changes.into_iter().flat_map(|Packed(cells)| cells).collect();
+    let hours: Result<Vec<_>> =
+        changes.into_cells().into_iter().map(|(key, sums)| row(scope, key, sums)).collect();
+    let folding = Folding { deltas, hours: hours? };
+    Ok(Some(folding).filter(|folding| !folding.deltas.is_empty()))
+}
+
+/// Folds deltas into the hours. Nothing is written if another process has folded any of them meanwhile.
+pub fn fold(conn: &mut Conn, scope: &PartnerScope, folding: &Folding) -> Result<()> {
+    let folded = diesel::delete(
         total_deltas::table
             .filter(total_deltas::partner_id.eq(scope.id()))
-            .filter(total_deltas::id.eq_any(oldest)),
+            .filter(total_deltas::id.eq_any(&folding.deltas)),
     )
-    .returning(total_deltas::changes)
-    .get_results(conn)?;
-    let count = folded.len();
-    let changes: Changes = folded.into_iter().flat_map(|Packed(cells)| cells).collect();
-    let rows: Result<Vec<HourlyTotal>> =
-        changes.into_cells().into_iter().map(|(key, sums)| row(scope, key, sums)).collect();
-    bulk::add_to_hours(conn, &rows?)?;
-    Ok(count)
+    .execute(conn)?;
+    if folded != folding.deltas.len() {
+        return Err(Error::Contended("another process folds the same changes".into()));
+    }
+    Ok(bulk::add_to_hours(conn, &folding.hours)?)
 }
 
 /// Every cell between two hours, folded or not.

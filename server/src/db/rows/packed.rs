@@ -1,9 +1,8 @@
-//! Changes of the totals, as they wait to be folded: many cells in few bytes. A busy server writes about one cell per
+//! Changes of the totals, as they wait to be folded: many cells in few bytes. A busy server writes nearly one cell per
 //! click, and as JSON with ids in text it would be as large as the click itself.
 
-use std::io::Write;
+use std::{collections::HashMap, hash::Hash, io::Write};
 
-use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use diesel::{
     deserialize::{self, FromSql, FromSqlRow},
     expression::AsExpression,
@@ -12,6 +11,7 @@ use diesel::{
     sql_types::Binary,
     sqlite::{Sqlite, SqliteValue},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     currency::Currency,
@@ -20,38 +20,115 @@ use crate::domain::{
     totals::{Sums, TotalKey},
 };
 
-/// Leads the bytes: postcard follows. Without it they are what an earlier version wrote, the base64 of the same.
-const VERSION: u8 = 1;
+/// Leads the bytes: postcard follows.
+const VERSION: u8 = 2;
 
 /// Cells with what is added to each.
 #[derive(Clone, PartialEq, Debug, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Binary)]
 pub struct Packed(pub Vec<(TotalKey, Sums)>);
 
-/// A cell without names: hour in microseconds, kind, advertiser, campaign, creative, link, publisher, goal, currency;
-/// events, amount, payout, revenue.
-type Cell<'a> = (i64, &'a str, Bytes, [Option<Bytes>; 5], Option<&'a str>, (i64, i128, i128, i128));
+/// What cells are made of, each value once, and the cells by where in these lists their values are.
+#[derive(Serialize, Deserialize)]
+struct Lists<'a> {
+    /// In microseconds.
+    hours: Vec<i64>,
+    #[serde(borrow)]
+    kinds: Vec<&'a str>,
+    ids: Vec<Bytes>,
+    currencies: Vec<&'a str>,
+    cells: Vec<Cell>,
+}
+
+/// Hour and kind; advertiser, campaign, creative, link, publisher, goal; currency; events, amount, payout, revenue.
+/// What may be missing counts from 1, and 0 where it is.
+type Cell = ([u32; 2], [u32; 6], u32, (i64, i128, i128, i128));
 type Bytes = [u8; 16];
 
 impl Packed {
     fn to_bytes(&self) -> postcard::Result<Vec<u8>> {
-        let cells: Vec<Cell<'_>> = self.0.iter().map(pack).collect();
-        postcard::to_extend(&cells, vec![VERSION])
+        let (mut hours, mut kinds, mut ids, mut currencies) =
+            (List::default(), List::default(), List::default(), List::default());
+        let mut cells = Vec::with_capacity(self.0.len());
+        for (key, sums) in &self.0 {
+            let linked = [
+                Some(*key.advertiser_id.bytes()),
+                bytes(key.campaign_id),
+                bytes(key.creative_id),
+                bytes(key.link_id),
+                bytes(key.publisher_id),
+                bytes(key.goal_id),
+            ];
+            let currency = key.currency.as_ref().map(|currency| currency.as_str());
+            cells.push((
+                [hours.place(Some(key.hour.micros())), kinds.place(Some(&*key.kind))],
+                linked.map(|id| ids.place(id)),
+                currencies.place(currency),
+                (sums.events, sums.amount, sums.payout, sums.revenue),
+            ));
+        }
+        let lists = Lists {
+            hours: hours.values,
+            kinds: kinds.values,
+            ids: ids.values,
+            currencies: currencies.values,
+            cells,
+        };
+        postcard::to_extend(&lists, vec![VERSION])
     }
 
     fn read(bytes: &[u8]) -> deserialize::Result<Self> {
-        let decoded;
-        let bytes = match bytes.split_first() {
-            Some((&VERSION, cells)) => cells,
-            _ => {
-                decoded = STANDARD_NO_PAD.decode(bytes)?;
-                &decoded
-            }
-        };
-        let cells: Vec<Cell<'_>> = postcard::from_bytes(bytes)?;
-        let cells: Option<_> = cells.into_iter().map(unpack).collect();
-        Ok(Self(cells.ok_or("a change of the totals names an unknown currency")?))
+        let lists = bytes.strip_prefix(&[VERSION]).ok_or("a change of the totals is of another version")?;
+        let lists: Lists<'_> = postcard::from_bytes(lists)?;
+        let cells: Option<_> = lists.cells.iter().map(|cell| lists.unpack(cell)).collect();
+        Ok(Self(cells.ok_or("a change of the totals names what it does not list, or an unknown currency")?))
     }
+}
+
+impl Lists<'_> {
+    fn unpack(&self, ([hour, kind], ids, currency, added): &Cell) -> Option<(TotalKey, Sums)> {
+        let [advertiser, campaign, creative, link, publisher, goal] =
+            ids.map(|place| find(&self.ids, place).copied());
+        let key = TotalKey {
+            hour: Timestamp::from_micros(*find(&self.hours, *hour)?),
+            kind: (*find(&self.kinds, *kind)?).to_owned(),
+            advertiser_id: Id::from_bytes(advertiser?),
+            campaign_id: campaign.map(Id::from_bytes),
+            creative_id: creative.map(Id::from_bytes),
+            link_id: link.map(Id::from_bytes),
+            publisher_id: publisher.map(Id::from_bytes),
+            goal_id: goal.map(Id::from_bytes),
+            currency: match currency {
+                0 => None,
+                place => Some(Currency::parse(find(&self.currencies, *place)?)?),
+            },
+        };
+        let (events, amount, payout, revenue) = *added;
+        Some((key, Sums { events, amount, payout, revenue }))
+    }
+}
+
+/// Different values, in the order in which they came.
+#[derive(Default)]
+struct List<T> {
+    values: Vec<T>,
+    places: HashMap<T, u32>,
+}
+
+impl<T: Copy + Eq + Hash> List<T> {
+    /// The place of a value, counted from 1; 0 for none.
+    fn place(&mut self, value: Option<T>) -> u32 {
+        let Some(value) = value else { return 0 };
+        *self.places.entry(value).or_insert_with(|| {
+            self.values.push(value);
+            self.values.len() as u32
+        })
+    }
+}
+
+/// The value in a place.
+fn find<T>(values: &[T], place: u32) -> Option<&T> {
+    values.get((place as usize).checked_sub(1)?)
 }
 
 impl ToSql<Binary, Pg> for Packed {
@@ -80,39 +157,6 @@ impl FromSql<Binary, Sqlite> for Packed {
     }
 }
 
-fn pack((key, sums): &(TotalKey, Sums)) -> Cell<'_> {
-    let linked = [
-        bytes(key.campaign_id),
-        bytes(key.creative_id),
-        bytes(key.link_id),
-        bytes(key.publisher_id),
-        bytes(key.goal_id),
-    ];
-    let currency = key.currency.as_ref().map(|currency| currency.as_str());
-    let added = (sums.events, sums.amount, sums.payout, sums.revenue);
-    (key.hour.micros(), &key.kind, *key.advertiser_id.bytes(), linked, currency, added)
-}
-
-fn unpack((hour, kind, advertiser, linked, currency, added): Cell<'_>) -> Option<(TotalKey, Sums)> {
-    let [campaign, creative, link, publisher, goal] = linked;
-    let key = TotalKey {
-        hour: Timestamp::from_micros(hour),
-        kind: kind.to_owned(),
-        advertiser_id: Id::from_bytes(advertiser),
-        campaign_id: campaign.map(Id::from_bytes),
-        creative_id: creative.map(Id::from_bytes),
-        link_id: link.map(Id::from_bytes),
-        publisher_id: publisher.map(Id::from_bytes),
-        goal_id: goal.map(Id::from_bytes),
-        currency: match currency {
-            Some(code) => Some(Currency::parse(code)?),
-            None => None,
-        },
-    };
-    let (events, amount, payout, revenue) = added;
-    Some((key, Sums { events, amount, payout, revenue }))
-}
-
 fn bytes(id: Option<impl Id>) -> Option<Bytes> {
     id.map(|id| *id.bytes())
 }
@@ -139,9 +183,14 @@ mod tests {
         let packed = Packed(vec![(key.clone(), sums), (TotalKey { currency: None, ..key }, Sums::ONE)]);
         let bytes = packed.to_bytes().unwrap();
         assert_eq!(Packed::read(&bytes).unwrap(), packed);
-        let earlier = STANDARD_NO_PAD.encode(&bytes[1..]);
-        assert_eq!(Packed::read(earlier.as_bytes()).unwrap(), packed);
-        for broken in [&b""[..], b"!", b"AQ", b"\x01", b"\x01\x01", b"[]"] {
+        for broken in [
+            &b""[..],
+            b"!",
+            b"\x02",
+            b"\x02\x01",
+            b"\x01\0\0\0\0\0",
+            b"\x02\0\0\0\0\x01\x01\x01\0\0\0\0\0\0\0\0\0\0\0",
+        ] {
             assert!(Packed::read(broken).is_err(), "{broken:?}");
         }
     }

@@ -355,3 +355,11 @@ pub struct HourlyTotal {
     pub payout_micros: Micros,
     pub revenue_micros: Micros,
 }
+
+/// Deltas that are about to be folded, with what they add to the hours.
+pub struct Folding {
+    /// The deltas.
+    pub deltas: Vec<RowId>,
+    /// What they add.
+    pub hours: Vec<HourlyTotal>,
+}
