@@ -152,6 +152,8 @@ pub struct Asked {
     pub adjustment_id: Option<String>,
     /// Only if the conversion has this status.
     pub only_from: Option<ConversionStatus>,
+    /// Only if the conversion has this order id.
+    pub only_of: Option<String>,
     /// Its line of the log.
     pub postback_id: Option<PostbackId>,
     /// Whether to make it.
@@ -251,6 +253,8 @@ pub struct ReceivedAdjustment {
     pub advertiser_id: Option<AdvertiserId>,
     /// What it asks for, or why it was refused before that mattered.
     pub asked: Result<Asked, Refusal>,
+    /// What is noteworthy about how it asks.
+    pub flags: Vec<String>,
 }
 
 /// A click on a campaign that takes only so many.

@@ -113,6 +113,15 @@ pub fn no_conversion() -> Refusal {
     Refusal::of(Code::ConversionNotFound)
 }
 
+/// The refusal of a conversion beside which another one's order id is named.
+pub fn of_other_order(order_id: &str) -> Refusal {
+    let detail =
+        format!("The conversion was not reported with the `order_id` `{order_id}`; nothing was changed.");
+    Refusal::new(Code::ConversionNotFound, detail).hint(
+        "Name the conversion by `conversion_id` alone, or by the `goal` and the `order_id` of one report.",
+    )
+}
+
 /// The refusal of an adjustment id that was used for something else.
 pub fn conflict(adjustment_id: &str, of: ConversionId) -> Refusal {
     let detail = format!("The adjustment `{adjustment_id}` was made before, with another content.");

@@ -6,10 +6,11 @@ use super::{
     adjustment::{Change, LONGEST_ADJUSTMENT_ID_BYTES, LONGEST_NOTE_BYTES, check_amount},
     code::Code,
     conversion::{AdjustmentKind, Reason},
+    flags,
     ids::{AdvertiserId, ConversionId, Id, Reference},
     parameters::Parameters,
     postback::{self, Faults, Form, Intent, is_email, is_phone},
-    refusal::{FieldError, Refusal},
+    refusal::Refusal,
 };
 
 /// The parameters that only adjustments have.
@@ -22,6 +23,8 @@ pub struct AdjustmentReport {
     pub advertiser: Option<Reference<AdvertiserId>>,
     /// Which conversion.
     pub conversion: Named,
+    /// The order that it has to have, where that is named beside its id.
+    pub order_id: Option<String>,
     /// The sender's name for the adjustment.
     pub adjustment_id: String,
     /// What to do.
@@ -66,7 +69,8 @@ impl AdjustmentReport {
             let reason = reason.or(Some(Reason::OrderUpdate));
             let change = Change { kind: kind?, reason, amount, note };
             let (conversion, adjustment_id) = (conversion?, adjustment_id?);
-            Some(Self { advertiser, conversion, adjustment_id, change, intent: intent? })
+            let order_id = parameters.text("order_id").map(str::to_owned);
+            Some(Self { advertiser, conversion, order_id, adjustment_id, change, intent: intent? })
         };
         complete().ok_or_else(|| Refusal::of(Code::Malformed))
     }
@@ -176,10 +180,10 @@ pub fn check_note(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Parameters that an adjustment does not take.
-pub fn unknown(parameters: &Parameters) -> Vec<FieldError> {
-    let names = parameters.unknown.keys().filter(|name| !OWN_PARAMETERS.contains(&name.as_str()));
-    names.map(|name| FieldError::new(name.clone(), "is not a parameter of adjustments")).collect()
+/// What is noteworthy about how an adjustment is asked for.
+pub fn flags(parameters: &Parameters) -> Vec<String> {
+    let has_unknown = parameters.unknown.keys().any(|name| !OWN_PARAMETERS.contains(&name.as_str()));
+    has_unknown.then(|| flags::UNKNOWN_PARAMETER.to_owned()).into_iter().collect()
 }
 
 #[cfg(test)]

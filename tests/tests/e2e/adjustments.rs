@@ -174,8 +174,13 @@ async fn an_adjustment_is_made_once_under_its_id() {
     let mut by_id = refund.clone();
     by_id.as_object_mut().unwrap().retain(|name, _| !["goal", "order_id"].contains(&name.as_str()));
     by_id["conversion_id"] = json!(one);
-    for again in [refund.clone(), by_id] {
+    let mut by_both = by_id.clone();
+    (by_both["order_id"], by_both["colour"]) = (json!("A-1"), json!("red"));
+    for (again, flags) in
+        [(refund.clone(), json!([])), (by_id, json!([])), (by_both, json!(["unknown_parameter"]))]
+    {
         let again = adjust(&acme, again).await.expect(200);
+        assert_eq!(again["flags"], flags, "{again:#}");
         assert_eq!(
             (&again["code"], &again["status"], &again["status_before"]),
             (&json!("duplicate"), &first["status"], &json!("approved"))
@@ -254,6 +259,7 @@ async fn what_cannot_be_adjusted_says_why() {
         (order("Purchase", "A-1"), 422, "goal_mismatch"),
         (order("purchase", "A-7"), 404, "conversion_not_found"),
         (order("purchase", "A-9"), 404, "conversion_not_found"),
+        (with("order_id", json!("A-2")), 404, "conversion_not_found"),
         (restated(Value::Null, Value::Null), 422, "amount_required"),
         (restated(json!("20"), Value::Null), 422, "currency_required"),
         (restated(json!("20,00"), json!("EUR")), 422, "amount_invalid"),
@@ -276,7 +282,7 @@ async fn what_cannot_be_adjusted_says_why() {
     assert_eq!(answers[0], answers[1], "another advertiser's is like none at all");
     assert_eq!(history(&acme, &id).await.len(), 0);
     let logged = acme.agency.all("/v1/postbacks?code=conversion_not_found").await;
-    assert!(logged.len() == 4 && logged.iter().all(|line| line["about"] == "adjustment"), "{logged:#?}");
+    assert!(logged.len() == 5 && logged.iter().all(|line| line["about"] == "adjustment"), "{logged:#?}");
     drop(app);
 }
 

@@ -126,6 +126,11 @@ impl Book {
         conversion: &Conversion,
         asked: &Asked,
     ) -> Result<Result<Standing, Refusal>> {
+        if let Some(order_id) = &asked.only_of
+            && conversion.order_id.as_ref() != Some(order_id)
+        {
+            return Ok(Err(adjustment::of_other_order(order_id)));
+        }
         if asked.only_from.is_some_and(|status| status != conversion.status) {
             return Ok(Err(adjustment::not_allowed(conversion.status, asked.change.kind)));
         }

@@ -45,7 +45,8 @@ pub fn record(
             (Ok(asked), Some(tried)) => tried.made.map(|made| (asked, made)),
             (Ok(_), None) => Err(adjustment::no_conversion()),
         };
-        let answer = Answer { postback_id: Some(received.postback_id), ..answer(&outcome) };
+        let flags = received.flags.clone();
+        let answer = Answer { postback_id: Some(received.postback_id), flags, ..answer(&outcome) };
         lines.push(line(scope, received, seen.as_ref(), &answer, trace));
         answers.push(answer);
     }

@@ -28,6 +28,7 @@ pub fn settle(
             change: change.clone(),
             adjustment_id: None,
             only_from: None,
+            only_of: None,
             postback_id: None,
             intent: Intent::Count,
         })

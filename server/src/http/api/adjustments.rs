@@ -173,6 +173,7 @@ pub async fn adjust_conversion(
         change,
         adjustment_id,
         only_from: None,
+        only_of: None,
         postback_id: None,
         intent: Intent::Count,
     };

@@ -141,6 +141,7 @@ fn asked(id: ConversionId, status: ConversionStatus, change: &Change) -> Asked {
         change: change.clone(),
         adjustment_id: None,
         only_from: Some(status),
+        only_of: None,
         postback_id: None,
         intent: Intent::Count,
     }

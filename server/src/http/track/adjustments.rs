@@ -39,7 +39,8 @@ use crate::{
 const MOST_CONTENDED: usize = 5;
 
 /// An adjustment of one conversion. The conversion is named by `conversion_id`, or by the `goal` and the `order_id`
-/// that it was reported with. An empty value counts as absent.
+/// that it was reported with; an `order_id` beside a `conversion_id` has to be that conversion's. An empty value counts
+/// as absent. Members that are not listed are ignored, and the answer has the flag `unknown_parameter`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 #[schema(examples(json!({"adjustment_id": "R-77", "kind": "restatement", "goal": "purchase", "order_id": "A-1001", "amount": "29.90", "currency": "EUR", "reason": "item_returned"})))]
@@ -155,8 +156,9 @@ impl<'a> Sender<'a> {
         };
         let read = read.map_err(|(check, refusal)| (check, refusal.pointing_into(Form::Json)));
         let request = self.masked(&parameters, bytes);
+        let flags = parameters.as_ref().map(adjustment_report::flags).unwrap_or_default();
         let received = self.received(state, request, read, self.signer.origin(bytes));
-        Ok(ReceivedAdjustment { batch_index, ..received })
+        Ok(ReceivedAdjustment { batch_index, flags, ..received })
     }
 
     /// A batch that is refused as a whole, unread.
@@ -191,6 +193,7 @@ impl<'a> Sender<'a> {
             request,
             advertiser_id,
             asked,
+            flags: Vec::new(),
         }
     }
 
@@ -235,6 +238,7 @@ impl<'a> Sender<'a> {
                 change: report.change,
                 adjustment_id: Some(report.adjustment_id),
                 only_from: None,
+                only_of: report.order_id,
                 postback_id: None,
                 intent: self.intent(report.intent),
             };

@@ -24,7 +24,7 @@ use crate::{
         refusal::Refusal,
     },
     error::{Error, Result},
-    http::{State, body, problem, transport::Transport},
+    http::{State, body, problem, request_id, transport::Transport},
 };
 
 /// Reports a conversion by URL: for systems that can only fill one in. The query is signed: its last parameters are
@@ -166,11 +166,11 @@ pub fn failed(error: Error) -> Answer {
     match error {
         Error::Refused(refusal) => Answer::refused(*refusal),
         Error::Unavailable(why) | Error::Contended(why) => {
-            tracing::error!(why, "a postback could not be recorded");
+            tracing::error!(why, request_id = request_id::current(), "a postback could not be recorded");
             Answer::refused(Refusal::of(Code::Unavailable))
         }
         Error::Internal(why) => {
-            tracing::error!(why, "a postback could not be recorded");
+            tracing::error!(why, request_id = request_id::current(), "a postback could not be recorded");
             Answer::refused(Refusal::of(Code::Internal))
         }
     }
