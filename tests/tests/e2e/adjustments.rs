@@ -202,6 +202,22 @@ async fn an_adjustment_is_made_once_under_its_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_is_told_the_same_under_any_key_whatever_the_body_has() {
+    let (_app, acme) = shop().await;
+    let known = key(&acme, json!(["adjustments:write"])).await;
+    let body = json!({"adjustment_id": "R-1", "kind": "retraction", "goal": "purchase", "order_id": "A-1", "colour": "red"});
+    let mut answers = Vec::new();
+    for key_id in [known["id"].clone(), json!(format!("key_{}", "0".repeat(26)))] {
+        let mut forged = known.clone();
+        (forged["id"], forged["secret"]) = (key_id, json!(format!("whsec_{}=", "A".repeat(43))));
+        let mut told = adjust_with(&acme, &forged, body.clone()).await.refused(401, "signature_invalid");
+        told.as_object_mut().unwrap().remove("request_id");
+        answers.push(told);
+    }
+    assert_eq!(answers[0], answers[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_advertisers_may_give_the_same_id() {
     let (app, acme) = shop().await;
     sale(&acme, "approved", "A-1").await;

@@ -156,7 +156,11 @@ impl<'a> Sender<'a> {
         };
         let read = read.map_err(|(check, refusal)| (check, refusal.pointing_into(Form::Json)));
         let request = self.masked(&parameters, bytes);
-        let flags = parameters.as_ref().map(adjustment_report::flags).unwrap_or_default();
+        // Who is refused is told nothing more: with a flag, a key that is there would be told apart from an unknown one.
+        let flags = match (&read, &parameters) {
+            (Ok(_), Ok(parameters)) => adjustment_report::flags(parameters),
+            _ => Vec::new(),
+        };
         let received = self.received(state, request, read, self.signer.origin(bytes));
         Ok(ReceivedAdjustment { batch_index, flags, ..received })
     }
