@@ -145,13 +145,16 @@ fn check_mode(report: &Report, goal: &GoalRules) -> Result<(), Refusal> {
         .fact("modes", modes))
 }
 
-/// Where nothing but a publisher is named, only a signature says that there was a sale.
+/// Where nothing but a publisher is named, only a signature says that there was a sale, also while others are observed.
 fn check_proof(report: &Report, facts: &Facts) -> Result<(), Refusal> {
-    if matching::mode(report) == MatchMode::Partner && facts.key.proof != Proof::Signature {
-        let detail = "A report that is matched by `publisher_id` alone has to be signed.";
-        return Err(Refusal::new(Code::SignatureMissing, detail));
-    }
-    Ok(())
+    let code = match facts.key.proof {
+        _ if matching::mode(report) != MatchMode::Partner => return Ok(()),
+        Proof::Signature => return Ok(()),
+        Proof::Token | Proof::WeakToken => Code::SignatureMissing,
+        Proof::NotEnforced(code) => code,
+    };
+    let detail = "A report that is matched by `publisher_id` alone needs a signature that holds.";
+    Err(Refusal::new(code, detail))
 }
 
 /// The parameter that asks for a way to match.

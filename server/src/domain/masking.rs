@@ -16,7 +16,7 @@ const LONGEST_TEXT: usize = 500;
 /// Documents longer than this are not kept, in bytes: no metadata is taken with more.
 const LONGEST_DOCUMENT: usize = 8 * 1024;
 /// Members whose value is a secret or a person's, whatever it looks like.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "sig",
     "signature",
     "webhook-signature",
@@ -32,6 +32,7 @@ const NAMES: [&str; 17] = [
     "phone",
     "phone_number",
     "telephone",
+    "tel",
     "mobile",
     "msisdn",
 ];

@@ -173,8 +173,15 @@ fn a_publisher_alone_has_no_click() {
     assert_eq!((counted.publisher_id, counted.count_key.as_str()), (Some(publisher(7)), "order:o1"));
     let goal = GoalRules { campaign_ids: vec![CampaignId::from_bytes([4; 16])], ..goal::plain() };
     assert_eq!(refuse(&by_publisher(), &with_publisher(facts_of(goal))), Code::GoalNotInCampaign);
-    let key = KeyPowers { proof: Proof::Token, ..KeyPowers::default() };
-    assert_eq!(refuse(&by_publisher(), &Facts { key, ..with_publisher(facts()) }), Code::SignatureMissing);
+    for (proof, wanted) in [
+        (Proof::Token, Code::SignatureMissing),
+        (Proof::NotEnforced(Code::SignatureMissing), Code::SignatureMissing),
+        (Proof::NotEnforced(Code::SignatureInvalid), Code::SignatureInvalid),
+        (Proof::NotEnforced(Code::TimestampOutOfTolerance), Code::TimestampOutOfTolerance),
+    ] {
+        let key = KeyPowers { proof, ..KeyPowers::default() };
+        assert_eq!(refuse(&by_publisher(), &Facts { key, ..with_publisher(facts()) }), wanted, "{proof:?}");
+    }
 }
 
 #[test]

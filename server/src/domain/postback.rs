@@ -292,7 +292,10 @@ fn check_personal_data(parameters: &Parameters, form: Form) -> Result<(), Refusa
     let errors: Vec<_> = known
         .chain(unknown)
         .filter(|(name, _)| form == Form::Query || *name == "customer_id")
-        .filter(|(_, value)| value.as_str().is_some_and(|text| is_email(text) || is_phone(text)))
+        .filter(|(name, value)| {
+            let is_personal = |text| is_email(text) || is_phone(text) || (is_phones(name) && is_number(text));
+            value.as_str().is_some_and(is_personal)
+        })
         .map(|(name, _)| FieldError::new(name, "looks like an e-mail address or a phone number; send a hash"))
         .collect();
     match (errors.is_empty(), form) {
@@ -318,13 +321,30 @@ pub fn is_phone(text: &str) -> bool {
     (8..=15).contains(&digits) && rest.bytes().all(|byte| byte.is_ascii_digit() || b" -()./".contains(&byte))
 }
 
+/// Names of parameters whose value is a phone number without its country, too.
+const PHONES: [&str; 6] = ["phone", "phone_number", "telephone", "tel", "mobile", "msisdn"];
+
+fn is_phones(name: &str) -> bool {
+    PHONES.iter().any(|phones| phones.eq_ignore_ascii_case(name))
+}
+
+/// Whether a text may be a number that is dialled. Its hash has more digits.
+fn is_number(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    (5..=15).contains(&digits) && text.bytes().all(|byte| byte.is_ascii_digit() || b" -()./+".contains(&byte))
+}
+
+/// What is said to a report that names nothing to match it by.
+pub const SUBJECT_NEEDED: &str = "is needed: the id that came with the landing URL; or, where the goal allows it, \
+                                  `customer_id` or `publisher_id` with `order_id`";
+
 fn check_present(parameters: &Parameters) -> Result<(), Refusal> {
     let mut errors = Vec::new();
     if parameters.text("goal").is_none() {
         errors.push(FieldError::new("goal", "is needed: the goal's event name"));
     }
     if ["click_id", "customer_id", "publisher_id"].iter().all(|name| parameters.text(name).is_none()) {
-        errors.push(FieldError::new("click_id", "is needed: the id that came with the landing URL"));
+        errors.push(FieldError::new("click_id", SUBJECT_NEEDED));
     }
     if errors.is_empty() { Ok(()) } else { Err(Refusal::fields(Code::Malformed, errors)) }
 }
@@ -480,6 +500,7 @@ mod tests {
             ("goal=sale&click_id=abc&amount=%7Bpayout%7D", Code::UnresolvedMacro),
             ("goal=sale&click_id=abc&adv_sub1=jane@example.com", Code::PiiInUrl),
             ("goal=sale&click_id=abc&adv_sub1=%2B4915112345678", Code::PiiInUrl),
+            ("goal=sale&click_id=abc&phone=0151%201234-5678", Code::PiiInUrl),
             ("goal=sale&click_id=abc&email_sha256=x", Code::Malformed),
             ("goal=sale&click_id=abc&amount=1,5&currency=EUR", Code::AmountInvalid),
             ("goal=sale&click_id=abc&amount=1.5&currency=eur", Code::CurrencyInvalid),

@@ -92,6 +92,9 @@ pub fn check(
         _ => return Err(WhyNot::NotMendable),
     }
     let (parameters, _) = restored(request);
+    if postback::currency(&parameters).is_err() {
+        return Err(WhyNot::NotMendable);
+    }
     if postback::intent(&parameters) != Ok(Intent::Count) {
         return Err(WhyNot::DryRun);
     }
@@ -150,6 +153,14 @@ mod tests {
         );
         assert_eq!(check(About::Conversion, true, Some(Code::GoalMismatch), request), Err(WhyNot::TestKey));
         assert_eq!(check(About::Conversion, false, None, request), Err(WhyNot::NotMendable));
+    }
+
+    #[test]
+    fn no_set_up_makes_a_currency_of_what_is_none() {
+        for (currency, wanted) in [("USD", Ok(())), ("EURO", Err(WhyNot::NotMendable))] {
+            let request = json!({"goal": "sale", "click_id": "abc", "amount": "1", "currency": currency});
+            assert_eq!(checked(Code::CurrencyInvalid, request), wanted, "{currency}");
+        }
     }
 
     #[test]

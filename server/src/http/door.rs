@@ -17,6 +17,7 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     http::Method,
 };
+use percent_encoding::percent_decode_str;
 use tokio::time::sleep;
 
 use super::{State, body, connections::Connection, track};
@@ -140,7 +141,9 @@ pub async fn pass_the_door<B: MessageBody + 'static>(
     let _under_way = request.request().conn_data::<Rc<Connection>>().map(Connection::begin);
     let purpose = purpose(request.method(), request.path());
     let inside = door.admit(purpose);
-    let turned_away = match (check_head(&request, &door.limits), &inside) {
+    let is_sound =
+        check_head(&request, &door.limits).and_then(|()| check_query(purpose, request.query_string()));
+    let turned_away = match (is_sound, &inside) {
         (Err(refusal), _) => Some(turn_away(refusal, purpose, request.query_string())),
         (Ok(()), None) => {
             door.metrics.count_shed(purpose);
@@ -176,6 +179,15 @@ fn check_head(request: &ServiceRequest, limits: &Limits) -> Result<(), Refusal> 
     if bytes > limits.header_bytes {
         let detail = format!("The headers have {bytes} bytes; {} are taken.", limits.header_bytes);
         return Err(Refusal::new(Code::HeadersTooLarge, detail));
+    }
+    Ok(())
+}
+
+/// What is read from a query that is no text would be something else than what was meant. Reports say so themselves, and
+/// visitors are not to blame for a URL.
+fn check_query(purpose: Purpose, query: &str) -> Result<(), Refusal> {
+    if purpose == Purpose::Management && percent_decode_str(query).decode_utf8().is_err() {
+        return Err(Refusal::new(Code::Malformed, "The query is not UTF-8."));
     }
     Ok(())
 }

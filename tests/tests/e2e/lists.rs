@@ -61,6 +61,9 @@ async fn what_a_list_does_not_know_is_refused() {
     for query in ["limit=x", "shoe=42", "limit=1&limit=2"] {
         agency.get(&format!("/v1/publishers?{query}")).await.refused(400, "malformed");
     }
+    for list in ["postbacks?order_id", "conversions?order_id", "postbacks?goal_id", "clicks?link_id"] {
+        agency.get(&format!("/v1/{list}=%ff")).await.refused(400, "malformed");
+    }
     agency.get("/v1/postbacks?code=shoe").await.refused(422, "validation_failed");
 }
 

@@ -1,7 +1,7 @@
 //! Reports without a click or a customer: the publisher alone is credited, in rows of their own.
 
 use serde_json::{Value, json};
-use tallyback_tests::{Acme, TestApp};
+use tallyback_tests::{Acme, Answer, TestApp, client, now};
 
 use super::verify::verify;
 
@@ -80,6 +80,23 @@ async fn what_is_needed_and_permitted_is_checked_in_order() {
     let mut late_call = call(&own, "A-2");
     late_call["event_time"] = json!(late);
     acme.report(late_call).await.refused(422, "reporting_delay_exceeded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_alone_needs_a_signature_while_others_are_observed_too() {
+    let app = TestApp::start().await;
+    let acme = with_goal(&app).await;
+    let advertiser = format!("/v1/advertisers/{}", acme.advertiser["id"].as_str().unwrap());
+    acme.agency.patch(&advertiser, json!({"signing": "observe"})).await.expect(200);
+    let secret = format!("whsec_{}=", "A".repeat(43));
+    let stranger = Acme { key: json!({"id": acme.key["id"], "secret": secret}), ..acme.clone() };
+    let sale = call(&acme.publisher["id"], "A-1");
+    stranger.report(sale.clone()).await.refused(401, "signature_invalid");
+    acme.report_at(now() - 400, sale.clone()).await.refused(401, "timestamp_out_of_tolerance");
+    let unsigned = client().post(format!("{}/v1/conversions", app.base_url)).json(&sale);
+    let unsigned = unsigned.header("x-key-id", acme.signer().key_id);
+    Answer::to(unsigned).await.refused(401, "signature_missing");
+    acme.report(sale).await.expect(201);
 }
 
 #[tokio::test(flavor = "multi_thread")]

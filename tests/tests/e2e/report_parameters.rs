@@ -489,6 +489,14 @@ async fn no_person_is_named_in_a_url_or_as_a_customer() {
             assert!(!problem.to_string().contains(person), "{problem:#}");
         }
     }
+    for (name, number) in
+        [("phone", "0151 1234567"), ("Tel", "4915112345678"), ("msisdn", "(0151) 123-45.67")]
+    {
+        let sale = with(sale(&acme, &click_id), name, json!(number));
+        let problem = by_query(&acme, &sale).await.refused(400, "pii_in_url");
+        assert_eq!(pointers(&problem), [name]);
+        assert!(!problem.to_string().contains(number), "{problem:#}");
+    }
     for alias in ["tid", "txid", "pid", "et"] {
         let problem = acme.report_by_url(&format!("{alias}=jane%40example.com&goal=&order_id=")).await;
         problem.refused(400, "pii_in_url");

@@ -9,6 +9,7 @@ use crate::{
         code::Code,
         conversion::{AdjustmentKind, ConversionStatus},
         ids::{AdvertiserId, CampaignId, ConversionId},
+        postback::SUBJECT_NEEDED,
         refusal::{FieldError, Refusal},
         rerun::WhyNot,
         scopes::Scope,
@@ -43,13 +44,9 @@ const JSON_WANTED: &str = "Send `Content-Type: application/json`; this came with
 /// A refusal of a postback.
 pub fn postback(code: Code) -> Refusal {
     match code {
-        Code::Malformed => fields(
-            code,
-            &[
-                ("goal", "is needed: the goal's event name"),
-                ("click_id", "is needed: the id that came with the landing URL"),
-            ],
-        ),
+        Code::Malformed => {
+            fields(code, &[("goal", "is needed: the goal's event name"), ("click_id", SUBJECT_NEEDED)])
+        }
         Code::UnresolvedMacro => fields(code, &[("amount", "`{payout}` is a placeholder, not a value")]),
         Code::PiiInUrl => {
             fields(code, &[("customer_id", "looks like an e-mail address or a phone number; send a hash")])
