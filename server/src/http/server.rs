@@ -16,6 +16,7 @@ use crate::{
     config::limits::connections_per_worker,
     domain::{code::Code, refusal::Refusal},
     error::Error,
+    ingest::replies,
     tls::Certificate,
 };
 
@@ -42,6 +43,7 @@ pub fn serve(
     let state = Data::new(state);
     let methods = Data::new(fallback::Methods::of(&openapi::document()));
     let app = move || {
+        replies::take_here();
         App::new()
             .app_data(state.clone())
             .app_data(methods.clone())

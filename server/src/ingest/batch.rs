@@ -4,7 +4,10 @@ use std::{future::Future, sync::Arc};
 
 use tokio::sync::{Mutex, mpsc};
 
-use super::{BATCH, QUEUE, Queued, Reply};
+use super::{
+    BATCH, QUEUE, Queued,
+    replies::{Reply, deliver},
+};
 use crate::error::{Error, Result};
 
 /// How often a batch is tried again that another transaction was in the way of.
@@ -56,6 +59,7 @@ async fn write<T, R, Q, C, A, FQ, FC, FA>(
     ways: Ways<Q, C, A>,
 ) where
     T: Clone,
+    R: Send + 'static,
     Q: Fn(Arc<Vec<T>>) -> FQ,
     C: Fn(Arc<Vec<T>>) -> FC,
     A: Fn(Arc<Vec<T>>) -> FA,
@@ -106,6 +110,7 @@ async fn hurry<T, R, Q, C, A, FQ, FA>(
 ) -> Option<(Vec<T>, Vec<Reply<R>>)>
 where
     T: Clone,
+    R: Send + 'static,
     Q: Fn(Arc<Vec<T>>) -> FQ,
     A: Fn(Arc<Vec<T>>) -> FA,
     FQ: Future<Output = Result<Vec<Option<R>>>>,
@@ -115,12 +120,14 @@ where
     match (ways.quick)(items.clone()).await {
         Ok(outcomes) => {
             let mut left = (Vec::new(), Vec::new());
+            let mut done = Vec::with_capacity(items.len());
             for ((item, reply), outcome) in items.iter().zip(replies).zip(outcomes) {
                 match outcome {
-                    Some(result) => drop(reply.send(Ok(result))),
+                    Some(result) => done.push((reply, Ok(result))),
                     None => left.extend([(item.clone(), reply)]),
                 }
             }
+            deliver(done);
             detour.was_useful(left.0.len() < items.len());
             Some(left).filter(|(items, _)| !items.is_empty())
         }
@@ -138,10 +145,11 @@ where
 
 async fn put_aside<T, R, FA>(items: Arc<Vec<T>>, replies: Vec<Reply<R>>, aside: impl Fn(Arc<Vec<T>>) -> FA)
 where
+    R: Send + 'static,
     FA: Future<Output = Vec<Result<R>>>,
 {
     let outcomes = aside(items).await;
-    replies.into_iter().zip(outcomes).for_each(|(reply, outcome)| drop(reply.send(outcome)));
+    deliver(replies.into_iter().zip(outcomes));
 }
 
 /// Commits a batch and replies. A batch that fails for a reason of one of its items is halved until the item is
@@ -149,6 +157,7 @@ where
 async fn settle<T, R, Q, C, A, FC, FA>(batch: (Vec<T>, Vec<Reply<R>>), ways: &Ways<Q, C, A>)
 where
     T: Clone,
+    R: Send + 'static,
     C: Fn(Arc<Vec<T>>) -> FC,
     A: Fn(Arc<Vec<T>>) -> FA,
     FC: Future<Output = Result<Vec<R>>>,
@@ -164,14 +173,12 @@ where
             outcome = (ways.thorough)(items.clone()).await;
         }
         match outcome {
-            Ok(results) => {
-                replies.into_iter().zip(results).for_each(|(reply, result)| drop(reply.send(Ok(result))))
-            }
+            Ok(results) => deliver(replies.into_iter().zip(results.into_iter().map(Ok))),
             Err(Error::Unavailable(_) | Error::Contended(_)) => put_aside(items, replies, &ways.aside).await,
             Err(error) if items.len() == 1 => {
                 tracing::error!(%error, "a request could not be written");
                 let why = error.to_string();
-                replies.into_iter().for_each(|reply| drop(reply.send(Err(Error::Internal(why.clone())))));
+                deliver(replies.into_iter().map(|reply| (reply, Err(Error::Internal(why.clone())))));
             }
             Err(_) => {
                 let (first, second) = items.split_at(items.len() / 2);

@@ -5,6 +5,7 @@
 
 pub mod aside;
 mod batch;
+pub mod replies;
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -13,6 +14,7 @@ use std::{
 
 use aside::Aside;
 use batch::Ways;
+use replies::{Reply, reply};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -40,7 +42,6 @@ const POSTBACK_WRITERS: usize = 2;
 /// How long a batch may take before it goes to the spool.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-type Reply<R> = oneshot::Sender<Result<R>>;
 type Queued<T, R> = (T, Reply<R>);
 /// A postback, with what the set-up says, if that is known.
 type Late = (Box<Received>, Option<SetUp>);
@@ -152,7 +153,7 @@ async fn submit<T, R>(queue: &mpsc::Sender<Queued<T, R>>, item: T) -> Result<R> 
 }
 
 fn enqueue<T, R>(queue: &mpsc::Sender<Queued<T, R>>, item: T) -> Result<oneshot::Receiver<Result<R>>> {
-    let (reply, answer) = oneshot::channel();
+    let (reply, answer) = reply();
     queue.try_send((item, reply)).map_err(|_| Error::Unavailable("the queue is full".into()))?;
     Ok(answer)
 }
