@@ -175,6 +175,7 @@ CREATE UNIQUE INDEX goals_event_name_advertiser_key ON goals (partner_id, advert
 
 -- What happens. Clicks, the log of postbacks and the deltas have no foreign keys: their ids come from our own
 -- rows, and the check would cost more than the insert.
+-- Long rows stand in a tree of their own, which has no keys to compare and is only appended to.
 CREATE TABLE clicks (
     partner_id     BLOB NOT NULL,
     id             BLOB NOT NULL,
@@ -189,9 +190,8 @@ CREATE TABLE clicks (
     country        TEXT,
     details        TEXT NOT NULL,
     PRIMARY KEY (partner_id, id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
--- Long rows stand in a tree of their own, which has no keys to compare and is only appended to.
 CREATE TABLE postbacks (
     partner_id    BLOB NOT NULL,
     id            BLOB NOT NULL,

@@ -13,7 +13,7 @@ CREATE TABLE impressions (
     country        TEXT,
     details        TEXT NOT NULL,
     PRIMARY KEY (partner_id, id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- How many clicks a campaign that has a cap has had: in a day, and, under the day 1970-01-01, ever.
 CREATE TABLE click_counts (
