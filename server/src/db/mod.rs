@@ -121,7 +121,12 @@ impl Store {
     pub async fn checkpoint(&self) -> Result<()> {
         match self {
             Self::Postgres(_) => Ok(()),
-            Self::Sqlite { checkpointer, .. } => checkpointer.run(sqlite::checkpoint).await,
+            Self::Sqlite { writer, checkpointer, .. } => {
+                if checkpointer.run(sqlite::checkpoint).await? {
+                    writer.run(sqlite::begin_log_anew).await?;
+                }
+                Ok(())
+            }
         }
     }
 }

@@ -55,12 +55,18 @@ struct Checkpoint {
     log: i64,
 }
 
-/// Carries over what is committed, beside the writer. A log that has grown long all the same is begun anew.
-pub fn checkpoint(conn: &mut Conn) -> Result<()> {
+/// Carries over what is committed, beside the writer. Says whether the log has grown long all the same.
+pub fn checkpoint(conn: &mut Conn) -> Result<bool> {
     let passive: Checkpoint = diesel::sql_query("PRAGMA wal_checkpoint(PASSIVE)").get_result(conn)?;
-    if passive.log > LONGEST_LOG {
-        conn.batch_execute("PRAGMA wal_checkpoint(RESTART)")?;
-    }
+    Ok(passive.log > LONGEST_LOG)
+}
+
+/// Begins the log anew. The writer does it between two batches: one that came upon somebody else's lock would sleep up
+/// to a tenth of a second at a time. Nor does it wait for those who read for long: it will be asked again.
+pub fn begin_log_anew(conn: &mut Conn) -> Result<()> {
+    conn.batch_execute(
+        "PRAGMA busy_timeout = 20; PRAGMA wal_checkpoint(RESTART); PRAGMA busy_timeout = 5000",
+    )?;
     Ok(())
 }
 
@@ -138,4 +144,32 @@ fn start_of_hour(column: &str) -> String {
 /// Applies the migrations that are missing; several processes at once wait for each other.
 pub fn migrate(conn: &mut Conn) -> Result<Vec<String>> {
     transaction(conn, |conn| super::run_migrations(conn, MIGRATIONS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WRITE: &str = "INSERT INTO kept VALUES (randomblob(1000000))";
+
+    #[test]
+    fn a_log_begins_anew_unless_somebody_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, log) = (folder.path().join("test.db"), folder.path().join("test.db-wal"));
+        let length = || std::fs::metadata(&log).unwrap().len();
+        let mut conn = open(&path, "PRAGMA wal_autocheckpoint = 0").unwrap();
+        conn.batch_execute("CREATE TABLE kept (bytes BLOB)").unwrap();
+        conn.batch_execute(WRITE).unwrap();
+        let once = length();
+        begin_log_anew(&mut conn).unwrap();
+        conn.batch_execute(WRITE).unwrap();
+        assert_eq!(length(), once, "it is written over from its beginning");
+
+        let mut reader = open(&path, "").unwrap();
+        reader.batch_execute("BEGIN; SELECT count(*) FROM kept").unwrap();
+        begin_log_anew(&mut conn).unwrap();
+        conn.batch_execute(WRITE).unwrap();
+        assert!(length() > once, "what the reader sees is still there");
+        reader.batch_execute("SELECT count(*) FROM kept; COMMIT").unwrap();
+    }
 }
