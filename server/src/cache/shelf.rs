@@ -4,7 +4,7 @@ use std::{
     hash::Hash,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -12,6 +12,10 @@ use crate::domain::{ids::PartnerId, time::Timestamp};
 
 /// How long an answer is believed, in seconds, when nobody says that it has changed.
 const LIFE_SECONDS: i64 = 10;
+/// How long it serves beyond that while somebody looks it up again, in seconds: no longer than a look-up may take.
+const AGAIN_SECONDS: i64 = 2;
+/// The end of what is doubted, in microseconds.
+const DOUBTED: i64 = i64::MIN;
 /// Most things that are kept; beyond it all are dropped and looked up again.
 const MOST_FOUND: usize = 100_000;
 /// Most names that are known to mean nothing.
@@ -35,7 +39,19 @@ type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState
 struct Found<V> {
     partner: PartnerId,
     value: Arc<V>,
-    until: Timestamp,
+    /// In microseconds.
+    until: AtomicI64,
+}
+
+impl<V> Found<V> {
+    /// Whether it may serve. When its time is over, one who asks is told that it may not, and looks it up; to the
+    /// others, who would all do the same, it serves until that is done.
+    fn may_serve(&self, now: Timestamp) -> bool {
+        let until = self.until.load(Ordering::Relaxed);
+        let again = now.plus_seconds(AGAIN_SECONDS).micros();
+        let over = || self.until.compare_exchange(until, again, Ordering::Relaxed, Ordering::Relaxed);
+        now.micros() < until || (until != DOUBTED && over().is_err())
+    }
 }
 
 /// When a look-up began, in the count of changes.
@@ -54,7 +70,7 @@ impl<K: Hash + Eq + Clone, V> Shelf<K, V> {
     pub fn get(&self, name: &K, now: Timestamp) -> Option<Option<Arc<V>>> {
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
         match kept.found.get(name) {
-            Some(found) => (now < found.until).then(|| Some(found.value.clone())),
+            Some(found) => found.may_serve(now).then(|| Some(found.value.clone())),
             None => kept.unknown.get(name).filter(|until| now < **until).map(|_| None),
         }
     }
@@ -81,6 +97,7 @@ impl<K: Hash + Eq + Clone, V> Shelf<K, V> {
             Some((partner, value)) => {
                 make_room(&mut kept.found, MOST_FOUND);
                 kept.unknown.remove(&name);
+                let until = AtomicI64::new(until.micros());
                 kept.found.insert(name, Found { partner, value, until });
             }
             None => {
@@ -100,7 +117,7 @@ impl<K: Hash + Eq + Clone, V> Shelf<K, V> {
     pub fn doubt(&self, partner: Option<PartnerId>) {
         self.change(|kept| {
             let doubted = |found: &&mut Found<V>| partner.is_none_or(|partner| found.partner == partner);
-            kept.found.values_mut().filter(doubted).for_each(|found| found.until = Timestamp::MIN);
+            kept.found.values_mut().filter(doubted).for_each(|found| *found.until.get_mut() = DOUBTED);
         });
     }
 
@@ -114,7 +131,7 @@ impl<K: Hash + Eq + Clone, V> Shelf<K, V> {
     pub fn restore(&self, earlier: impl Iterator<Item = (K, PartnerId, V)>) {
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
         for (name, partner, value) in earlier.take(MOST_FOUND) {
-            let found = Found { partner, value: Arc::new(value), until: Timestamp::MIN };
+            let found = Found { partner, value: Arc::new(value), until: AtomicI64::new(DOUBTED) };
             kept.found.entry(name).or_insert(found);
         }
     }
@@ -164,6 +181,19 @@ mod tests {
         let then = NOW.plus_seconds(LIFE_SECONDS);
         assert_eq!((shelf.get(&0, then), shelf.get(&9, then), shelf.get(&5, NOW)), (None, None, None));
         assert_eq!(shelf.last(&0), Some(Arc::new(1)), "for want of a better one");
+    }
+
+    #[test]
+    fn one_looks_up_again_what_serves_the_others_meanwhile() {
+        let shelf = shelf(&[1]);
+        let after = |seconds| NOW.plus_seconds(LIFE_SECONDS + seconds);
+        let old = Some(Some(Arc::new(1)));
+        assert_eq!((shelf.get(&0, after(0)), shelf.get(&0, after(0))), (None, old.clone()));
+        assert_eq!((shelf.get(&0, after(1)), shelf.get(&0, after(AGAIN_SECONDS))), (old.clone(), None));
+        shelf.put(0, Some((partner(1), Arc::new(2))), shelf.begin(), after(AGAIN_SECONDS));
+        assert_eq!(shelf.get(&0, after(AGAIN_SECONDS)), Some(Some(Arc::new(2))));
+        shelf.doubt(None);
+        assert_eq!((shelf.get(&0, NOW), shelf.get(&0, NOW)), (None, None), "what has changed serves nobody");
     }
 
     #[test]
