@@ -6,20 +6,16 @@ const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// Writes bytes as lower-case base32, five bits per character, the unused trailing bits zero.
 pub fn encode(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(text_length(bytes.len()));
-    let (mut pending, mut bits) = (0u32, 0u32);
-    for byte in bytes {
-        pending = pending << 8 | u32::from(*byte);
-        bits += 8;
-        while bits >= 5 {
-            bits -= 5;
-            text.push(character(pending >> bits));
-        }
+    let mut text = Vec::with_capacity(text_length(bytes.len()).next_multiple_of(8));
+    for five in bytes.chunks(5) {
+        let mut block = [0; 8];
+        block[3..3 + five.len()].copy_from_slice(five);
+        let block = u64::from_be_bytes(block);
+        let character = |shift: u32| ALPHABET[(block >> shift & 31) as usize];
+        text.extend([35, 30, 25, 20, 15, 10, 5, 0].map(character));
     }
-    if bits > 0 {
-        text.push(character(pending << (5 - bits)));
-    }
-    text
+    text.truncate(text_length(bytes.len()));
+    String::from_utf8(text).expect("the alphabet is ASCII")
 }
 
 /// Reads exactly `N` bytes; case does not matter.
@@ -47,10 +43,6 @@ pub fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
 
 const fn text_length(bytes: usize) -> usize {
     (bytes * 8).div_ceil(5)
-}
-
-fn character(value: u32) -> char {
-    char::from(ALPHABET[(value & 31) as usize])
 }
 
 fn value(character: u8) -> Option<u32> {

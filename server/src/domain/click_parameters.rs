@@ -1,6 +1,6 @@
 //! The parameters of a tracking link: one table of names and aliases. Anything else in the URL is inert.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
 
 use percent_encoding::percent_decode_str;
 
@@ -142,11 +142,17 @@ fn without_controls(mut text: String) -> String {
     text
 }
 
+/// The canonical name of each name that means something.
+static NAMES: LazyLock<HashMap<&str, &str, foldhash::fast::RandomState>> = LazyLock::new(|| {
+    let names = |(name, aliases): &(&'static str, &'static [&'static str])| {
+        let (name, aliases) = (*name, *aliases);
+        aliases.iter().copied().chain([name]).map(move |written| (written, name))
+    };
+    PARAMETERS.iter().flat_map(names).collect()
+});
+
 fn canonical(name: &str) -> Option<&'static str> {
-    PARAMETERS
-        .iter()
-        .find(|(known, aliases)| *known == name || aliases.contains(&name))
-        .map(|(known, _)| *known)
+    NAMES.get(name).copied()
 }
 
 #[cfg(test)]
