@@ -233,10 +233,10 @@ mod tests {
 
     #[test]
     fn a_body_that_is_not_json_keeps_all_but_what_is_private() {
-        let raw = r#"{"goal": "sale", "note": "mail jane@example.com", "phone": "0151 123", "email": "j\"x", "tel": "+49 151 1234567", "n": 1, "#;
+        let raw = r#"{"goal": "sale", "note": "mail jane@example.com", "phone": "0151 123", "email": "j\"x", "fax": "+49 151 1234567", "n": 1, "#;
         assert_eq!(
             text(raw, 4_096),
-            r#"{"goal": "sale", "note": "mail [redacted]", "phone": [redacted], "email": [redacted], "tel": "[redacted]", "n": 1, "#
+            r#"{"goal": "sale", "note": "mail [redacted]", "phone": [redacted], "email": [redacted], "fax": "[redacted]", "n": 1, "#
         );
         assert_eq!(text(r#"{"a":"jane\u0040example.com"}"#, 4_096), r#"{"a":"[redacted]"}"#);
         assert_eq!(text("secret whsec_abc+/=, tbk_01", 4_096), "secret [redacted], [redacted]");
