@@ -6,7 +6,7 @@ use std::ops::Range;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
-use super::postback::{is_email, is_phone};
+use super::postback::{PHONES, is_email, is_phone};
 
 /// What stands where something was taken out.
 pub const REDACTED: &str = "[redacted]";
@@ -16,7 +16,7 @@ const LONGEST_TEXT: usize = 500;
 /// Documents longer than this are not kept, in bytes: no metadata is taken with more.
 const LONGEST_DOCUMENT: usize = 8 * 1024;
 /// Members whose value is a secret or a person's, whatever it looks like.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 12] = [
     "sig",
     "signature",
     "webhook-signature",
@@ -29,12 +29,6 @@ const NAMES: [&str; 18] = [
     "e-mail",
     "e_mail",
     "mail",
-    "phone",
-    "phone_number",
-    "telephone",
-    "tel",
-    "mobile",
-    "msisdn",
 ];
 /// What our own secrets begin with.
 const SECRETS: [&str; 3] = ["whsec_", "tbk_", "tbt_"];
@@ -45,7 +39,7 @@ const PLUSES: [&str; 3] = ["+", "%2B", "%2b"];
 
 /// Whether the value under this name is never kept.
 pub fn is_private(name: &str) -> bool {
-    NAMES.iter().any(|private| private.eq_ignore_ascii_case(name))
+    NAMES.iter().chain(&PHONES).any(|private| private.eq_ignore_ascii_case(name))
 }
 
 /// A value as it may be kept: without secrets and personal data, and not longer than a parameter may be.

@@ -321,8 +321,8 @@ pub fn is_phone(text: &str) -> bool {
     (8..=15).contains(&digits) && rest.bytes().all(|byte| byte.is_ascii_digit() || b" -()./".contains(&byte))
 }
 
-/// Names of parameters whose value is a phone number without its country, too.
-const PHONES: [&str; 6] = ["phone", "phone_number", "telephone", "tel", "mobile", "msisdn"];
+/// Names whose value is a phone number, also without its country.
+pub const PHONES: [&str; 6] = ["phone", "phone_number", "telephone", "tel", "mobile", "msisdn"];
 
 fn is_phones(name: &str) -> bool {
     PHONES.iter().any(|phones| phones.eq_ignore_ascii_case(name))
