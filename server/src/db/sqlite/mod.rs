@@ -64,10 +64,10 @@ pub fn checkpoint(conn: &mut Conn) -> Result<bool> {
 /// Begins the log anew. The writer does it between two batches: one that came upon somebody else's lock would sleep up
 /// to a tenth of a second at a time. Nor does it wait for those who read for long: it will be asked again.
 pub fn begin_log_anew(conn: &mut Conn) -> Result<()> {
-    conn.batch_execute(
-        "PRAGMA busy_timeout = 20; PRAGMA wal_checkpoint(RESTART); PRAGMA busy_timeout = 5000",
-    )?;
-    Ok(())
+    let begun = conn.batch_execute("PRAGMA busy_timeout = 20; PRAGMA wal_checkpoint(RESTART)");
+    // Whatever became of it, the next batch waits as long as ever.
+    conn.batch_execute("PRAGMA busy_timeout = 5000")?;
+    Ok(begun?)
 }
 
 /// The pool that reads.
