@@ -1,4 +1,6 @@
-//! Many rows, one by one through a prepared statement: in this process a statement costs no round trip.
+//! Many rows, through prepared statements: in this process a statement costs no round trip.
+
+use std::array;
 
 use diesel::{
     QueryResult, RunQueryDsl,
@@ -9,61 +11,66 @@ use diesel::{
 use super::Conn;
 use crate::db::bulk_tables::{bulk_tables, bulk_visits, concat_columns, types::*};
 
+/// Rows that one statement inserts where there are so many: to begin and to end it costs as much as a row.
+const AT_ONCE: usize = 8;
+
 /// A row that can be inserted. There is no clause: a row that is there already is an error.
-trait Insert {
-    /// Inserts it.
-    fn insert(&self, conn: &mut Conn) -> QueryResult<()>;
+trait Insert: Sized {
+    /// Inserts some.
+    fn insert<const N: usize>(rows: &[Self; N], conn: &mut Conn) -> QueryResult<()>;
 }
 
-/// Writes a type that inserts a row of one table. The text of the statement is fixed, and neither made nor parsed again
-/// for each row.
+/// Writes a type that inserts rows of one table. The text of the statement is fixed, and neither made nor parsed again
+/// each time.
 macro_rules! values {
-    ($name:ident, $table:literal, $row:ty, [$($column:ident: $sql:ty = $rust:ty),* $(,)?], $clause:literal) => {
-        struct $name<'a>(&'a $row);
+    ($name:ident, $insert:literal, $table:literal, $row:ty, [$($column:ident: $sql:ty = $rust:ty),* $(,)?], $clause:literal) => {
+        struct $name<'a, const N: usize>(&'a [$row; N]);
 
-        impl QueryId for $name<'_> {
-            type QueryId = $name<'static>;
+        impl<const N: usize> QueryId for $name<'_, N> {
+            type QueryId = $name<'static, N>;
         }
 
-        impl QueryFragment<Sqlite> for $name<'_> {
+        impl<const N: usize> QueryFragment<Sqlite> for $name<'_, N> {
             fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-                out.push_sql(concat!("INSERT INTO ", $table, " ("));
+                out.push_sql(concat!($insert, " INTO ", $table, " ("));
                 out.push_sql(concat_columns!($($column),*));
-                out.push_sql(") VALUES (");
-                let mut separator = "";
-                $(
-                    out.push_sql(separator);
-                    out.push_bind_param::<$sql, $rust>(&self.0.$column)?;
-                    separator = ", ";
-                )*
-                let _ = separator;
+                let mut before = ") VALUES (";
+                for row in self.0 {
+                    $(
+                        out.push_sql(before);
+                        out.push_bind_param::<$sql, $rust>(&row.$column)?;
+                        before = ", ";
+                    )*
+                    let _ = before;
+                    before = "), (";
+                }
                 out.push_sql(concat!(") ", $clause));
                 Ok(())
             }
         }
 
-        impl<C> RunQueryDsl<C> for $name<'_> {}
+        impl<C, const N: usize> RunQueryDsl<C> for $name<'_, N> {}
     };
 }
 
-/// Writes a function that inserts rows of one table, and returns the ids of those that were not there yet or does what
-/// the clause says.
+/// Writes a function that inserts rows of one table one by one, and returns the ids of those that were not there yet or
+/// does what the clause says.
 macro_rules! insert_new {
     ($(#[$doc:meta])* $function:ident, $table:literal, $row:ty, $columns:tt, $clause:literal) => {
         $(#[$doc])*
         pub fn $function(conn: &mut Conn, rows: &[$row]) -> QueryResult<()> {
-            values!(Values, $table, $row, $columns, $clause);
-            rows.iter().try_for_each(|row| Values(row).execute(conn).map(drop))
+            values!(Values, "INSERT", $table, $row, $columns, $clause);
+            rows.iter().try_for_each(|row| Values(array::from_ref(row)).execute(conn).map(drop))
         }
         insert!($table, $row, $columns);
     };
     ($(#[$doc:meta])* $function:ident, $table:literal, $row:ty, $id:ty, $columns:tt) => {
         $(#[$doc])*
         pub fn $function(conn: &mut Conn, rows: &[$row]) -> QueryResult<Vec<$id>> {
-            values!(Values, $table, $row, $columns, "ON CONFLICT DO NOTHING");
+            values!(Values, "INSERT", $table, $row, $columns, "ON CONFLICT DO NOTHING");
             let mut new = Vec::with_capacity(rows.len());
             for row in rows {
-                new.extend((Values(row).execute(conn)? == 1).then_some(row.id));
+                new.extend((Values(array::from_ref(row)).execute(conn)? == 1).then_some(row.id));
             }
             Ok(new)
         }
@@ -71,15 +78,16 @@ macro_rules! insert_new {
     };
 }
 
-/// Writes how a row of one table is inserted that is not there yet.
+/// Writes how rows of one table are inserted that are not there yet. A statement that fails leaves what it has written
+/// to whoever rolls the transaction back: to undo it itself, it would have to copy each page that it changes.
 macro_rules! insert {
     ($table:literal, $row:ty, $columns:tt) => {
         const _: () = {
-            values!(Values, $table, $row, $columns, "");
+            values!(Values, "INSERT OR FAIL", $table, $row, $columns, "");
 
             impl Insert for $row {
-                fn insert(&self, conn: &mut Conn) -> QueryResult<()> {
-                    Values(self).execute(conn).map(drop)
+                fn insert<const N: usize>(rows: &[Self; N], conn: &mut Conn) -> QueryResult<()> {
+                    Values(rows).execute(conn).map(drop)
                 }
             }
         };
@@ -88,9 +96,11 @@ macro_rules! insert {
 
 bulk_tables!(insert_new);
 
-/// Inserts rows, none of which is there yet.
+/// Inserts rows, none of which is there yet, in a transaction that ends where this fails.
 fn insert_all(conn: &mut Conn, rows: &[impl Insert]) -> QueryResult<()> {
-    rows.iter().try_for_each(|row| row.insert(conn))
+    let (many, few) = rows.as_chunks::<AT_ONCE>();
+    many.iter().try_for_each(|rows| Insert::insert(rows, conn))?;
+    few.iter().try_for_each(|row| Insert::insert(array::from_ref(row), conn))
 }
 
 /// Commits clicks, none of which is there yet, with what they add to the totals.
