@@ -4,18 +4,36 @@
 /// Digits and lower-case letters without `i`, `l`, `o` and `u`.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
+/// What each character stands for; for most it is nothing.
+const VALUES: [Option<u8>; 256] = {
+    let mut values = [None; 256];
+    let mut value = 0;
+    while value < ALPHABET.len() {
+        let character = ALPHABET[value];
+        values[character as usize] = Some(value as u8);
+        values[character.to_ascii_uppercase() as usize] = Some(value as u8);
+        value += 1;
+    }
+    values
+};
+
 /// Writes bytes as lower-case base32, five bits per character, the unused trailing bits zero.
 pub fn encode(bytes: &[u8]) -> String {
-    let mut text = Vec::with_capacity(text_length(bytes.len()).next_multiple_of(8));
+    let mut text = String::with_capacity(text_length(bytes.len()));
+    push(&mut text, bytes);
+    text
+}
+
+/// Writes bytes behind what is there.
+pub fn push(text: &mut String, bytes: &[u8]) {
     for five in bytes.chunks(5) {
         let mut block = [0; 8];
         block[3..3 + five.len()].copy_from_slice(five);
         let block = u64::from_be_bytes(block);
-        let character = |shift: u32| ALPHABET[(block >> shift & 31) as usize];
-        text.extend([35, 30, 25, 20, 15, 10, 5, 0].map(character));
+        let characters = [35, 30, 25, 20, 15, 10, 5, 0].map(|shift| ALPHABET[(block >> shift & 31) as usize]);
+        let written = &characters[..text_length(five.len())];
+        text.push_str(std::str::from_utf8(written).expect("the alphabet is ASCII"));
     }
-    text.truncate(text_length(bytes.len()));
-    String::from_utf8(text).expect("the alphabet is ASCII")
 }
 
 /// Reads exactly `N` bytes; case does not matter.
@@ -46,8 +64,7 @@ const fn text_length(bytes: usize) -> usize {
 }
 
 fn value(character: u8) -> Option<u32> {
-    let lower = character.to_ascii_lowercase();
-    ALPHABET.iter().position(|known| *known == lower).map(|position| position as u32)
+    VALUES[usize::from(character)].map(u32::from)
 }
 
 #[cfg(test)]

@@ -110,7 +110,9 @@ fn is_normal(origin: &str, pieces: &[Piece]) -> bool {
 /// Whether a URL in normal form is of an origin.
 fn is_within(origin: &str, url: &str) -> bool {
     let rest = url.strip_prefix(origin);
-    rest.is_some_and(|path| path.starts_with('/')) && url.bytes().all(|byte| byte.is_ascii_graphic())
+    // All bytes are looked at, whatever the first ones are: many at once.
+    let is_graphic = url.bytes().fold(true, |so_far, byte| so_far & byte.is_ascii_graphic());
+    is_graphic && rest.is_some_and(|path| path.starts_with('/'))
 }
 
 /// Adds a piece; true if its value is nothing but dots, which mean something in a path.
@@ -131,8 +133,17 @@ fn fill<'a>(filled: &mut String, piece: &Piece, value: impl Fn(Macro) -> Cow<'a,
 fn with_parameter(url: &str, name: &str, value: &str) -> String {
     let (before, fragment) = split_before(url, '#');
     let (base, query) = split_before(before, '?');
-    let pair = format!("{}={}", utf8_percent_encode(name, ENCODED), utf8_percent_encode(value, ENCODED));
-    let mut pairs: Vec<&str> = query.strip_prefix('?').unwrap_or_default().split('&').collect();
+    let query = query.strip_prefix('?').unwrap_or_default();
+    let encoded = |text| utf8_percent_encode(text, ENCODED);
+    if !query.split('&').any(|found| is_named(found, name)) {
+        let separator = if query.is_empty() || query.ends_with('&') { "" } else { "&" };
+        let mut complete = String::with_capacity(url.len() + name.len() + value.len() + 3);
+        complete.extend([base, "?", query, separator].into_iter().chain(encoded(name)));
+        complete.extend(["="].into_iter().chain(encoded(value)).chain([fragment]));
+        return complete;
+    }
+    let pair = format!("{}={}", encoded(name), encoded(value));
+    let mut pairs: Vec<&str> = query.split('&').collect();
     let place = pairs.iter().position(|found| is_named(found, name));
     pairs.retain(|found| !is_named(found, name));
     pairs.insert(place.unwrap_or(pairs.len()), &pair);
