@@ -96,6 +96,11 @@ impl Answer {
         }
     }
 
+    /// It was taken, and all that is known of it is where it stands in the log and in the ledger.
+    pub fn taken(code: Code, postback_id: PostbackId, conversion_id: Option<ConversionId>) -> Self {
+        Self { postback_id: Some(postback_id), conversion_id, ..Self::of(code) }
+    }
+
     /// It counts.
     pub fn counted(counted: &Counted, id: ConversionId) -> Self {
         Self {

@@ -28,6 +28,16 @@ words! {
 }
 
 impl Touch {
+    /// The usual one, which need not be written down.
+    pub fn click() -> Self {
+        Self::Click
+    }
+
+    /// Whether it is the usual one.
+    pub fn is_click(&self) -> bool {
+        *self == Self::Click
+    }
+
     /// The version character that leads the text. It is under the MAC too: one cannot be turned into the other.
     const fn version(self) -> u8 {
         match self {
@@ -138,8 +148,13 @@ impl ClickIdKey {
 
     /// The same for what the id was minted for.
     pub fn text_of(&self, touch: Touch, id: &ClickId) -> String {
-        let content = [id.0.as_slice(), &self.mac(touch, id)].concat();
-        char::from(touch.version()).to_string() + &base32::encode(&content)
+        let mut content = [0; ID_BYTES + MAC_BYTES];
+        content[..ID_BYTES].copy_from_slice(&id.0);
+        content[ID_BYTES..].copy_from_slice(&self.mac(touch, id));
+        let mut text = String::with_capacity(TEXT_LENGTH);
+        text.push(char::from(touch.version()));
+        base32::push(&mut text, &content);
+        text
     }
 
     /// Reads the text of a click's or an impression's id, in either case.

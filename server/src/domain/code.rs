@@ -131,6 +131,11 @@ impl Code {
     pub fn is_success(self) -> bool {
         self.status() < 300
     }
+
+    /// True for the codes that say "this is a new conversion".
+    pub fn counts(self) -> bool {
+        matches!(self, Self::Accepted | Self::AcceptedOnHold | Self::AcceptedPending)
+    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ use super::{
 
 /// Longest window, delay or hold that a goal may have: ten years, in seconds.
 pub const LONGEST_SECONDS: i64 = 10 * 365 * 86_400;
+/// The ways to match that a goal allows where it does not say.
+pub const USUAL_MODES: [MatchMode; 2] = [MatchMode::Transaction, MatchMode::Customer];
 
 words! {
     /// How often a click can convert for a goal.

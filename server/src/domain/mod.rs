@@ -29,6 +29,7 @@ pub mod flags;
 pub mod goal;
 pub mod goal_caps;
 pub mod ids;
+pub mod kept_answer;
 pub mod landing;
 pub mod link_name;
 mod macros;

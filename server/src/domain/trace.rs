@@ -10,7 +10,7 @@ use super::{
     conversion::{ConversionStatus, MatchMode},
     currency::Currency,
     facts::CreditedClick,
-    goal::{Counting, GoalRules},
+    goal::{Counting, GoalRules, USUAL_MODES},
     goal_caps::{Cap, Limit, Taken},
     ids::{CampaignId, ConversionId},
     matching::{self, Source},
@@ -85,10 +85,12 @@ pub struct Origin {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct GoalSeen {
     /// Whether it took reports.
+    #[serde(default = "active", skip_serializing_if = "is_active")]
     pub status: Status,
     /// How often it counts.
     pub counting: Counting,
     /// The ways to match that it allowed.
+    #[serde(default = "usual_modes", skip_serializing_if = "are_usual_modes")]
     pub modes: Vec<MatchMode>,
     /// The currency that amounts had to be in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -122,6 +124,7 @@ impl GoalSeen {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct TouchSeen {
     /// Which of the two.
+    #[serde(default = "Touch::click", skip_serializing_if = "Touch::is_click")]
     pub touch: Touch,
     /// When it was.
     pub at: Timestamp,
@@ -228,4 +231,22 @@ fn is_false(flag: &bool) -> bool {
 
 fn is_zero(number: &usize) -> bool {
     *number == 0
+}
+
+// What is as usual takes no room: a line of the log is written for each report.
+
+fn active() -> Status {
+    Status::Active
+}
+
+fn is_active(status: &Status) -> bool {
+    *status == active()
+}
+
+fn usual_modes() -> Vec<MatchMode> {
+    USUAL_MODES.to_vec()
+}
+
+fn are_usual_modes(modes: &[MatchMode]) -> bool {
+    modes == USUAL_MODES
 }

@@ -14,10 +14,12 @@ use crate::{
         adjustment::{Change, Standing},
         attribution::Previous,
         click_id::ClickId,
+        code::Code,
         conversion::{Actor, AdjustmentKind, ConversionStatus, MatchMode, Reason},
         currency::Currency,
         goal::{HoldEnd, MoneyKind, MoneyRule},
         ids::*,
+        kept_answer,
         money::Micros,
         postback::{About, Form},
         rate::Rate,
@@ -137,6 +139,11 @@ impl Postback {
             (About::Conversion, Form::Json, false) => ("POST", "/v1/conversions"),
             (About::Conversion, Form::Json, true) => ("POST", "/v1/conversions/batch"),
         }
+    }
+
+    /// The answer as it was given.
+    pub fn told(&self) -> Map<String, Value> {
+        kept_answer::restored(Code::named(&self.code), (self.id, self.conversion_id), self.answer.members())
     }
 
     /// What explains its outcome; none where an earlier version logged it.

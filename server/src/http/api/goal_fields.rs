@@ -11,8 +11,7 @@ use crate::{
         sql_types::Json,
     },
     domain::{
-        conversion::MatchMode,
-        goal::{Counting, DefaultStatus, HoldEnd, MoneyRule},
+        goal::{Counting, DefaultStatus, HoldEnd, MoneyRule, USUAL_MODES},
         ids::{GoalId, PartnerId},
         money::Micros,
         setup::Status,
@@ -87,7 +86,7 @@ pub fn new_goal(
         created_at: now,
         updated_at: now,
         view_window_seconds: seconds("view_window_seconds", body.view_window_seconds, 0, 0),
-        modes: Json(modes.unwrap_or_else(|| vec![MatchMode::Transaction, MatchMode::Customer])),
+        modes: Json(modes.unwrap_or_else(|| USUAL_MODES.to_vec())),
         campaign_ids: Json::default(),
         overrides: Json::default(),
         caps: Json(caps),

@@ -64,7 +64,7 @@ impl From<Finding> for CheckView {
 
 impl From<Postback> for Explanation {
     fn from(row: Postback) -> Self {
-        let (request, answer) = (row.request.members(), row.answer.members());
+        let (request, answer) = (row.request.members(), row.told());
         let trace = row.trace().unwrap_or_default();
         let line = Line {
             about: row.about,

@@ -101,7 +101,7 @@ impl PostbackView {
     pub fn new(row: Postback, reruns: Vec<Rerun>, key: &ClickIdKey) -> Self {
         let origin = row.trace().map(|trace| trace.origin);
         let (method, path) = row.endpoint();
-        let why_not = why_not(&row, &reruns);
+        let (why_not, answer) = (why_not(&row, &reruns), row.told());
         Self {
             rerunnable: why_not.is_none(),
             why_not_rerunnable: why_not,
@@ -128,7 +128,7 @@ impl PostbackView {
             code: row.code,
             http_status: row.http_status,
             request: row.request.members(),
-            answer: row.answer.members(),
+            answer,
         }
     }
 }

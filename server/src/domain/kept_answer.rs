@@ -1,0 +1,132 @@
+//! An answer as a line of the log keeps it. Most reports are taken, and most of those answers say what the line and its
+//! code say already: that is left out when it is written, and put in again when it is read.
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Map, Value, json};
+
+use super::{
+    answer::{Answer, GOALS_OWN},
+    code::Code,
+    ids::{ConversionId, PostbackId},
+};
+
+/// Members that name a rule of the money.
+const RULES: [&str; 2] = ["payout_rule", "revenue_rule"];
+/// A member of every whole answer, which none has that was left out of.
+const WHOLE: &str = "result";
+
+/// What is kept of an answer to a report that was taken.
+pub struct Kept<'a>(pub &'a Answer);
+
+impl Serialize for Kept<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Answer { code, message, conversion_id, status, hold_until, hint, flags, facts, .. } = self.0;
+        let mut kept = serializer.serialize_map(None)?;
+        if message != code.title() {
+            kept.serialize_entry("message", message)?;
+        }
+        if conversion_id.is_none() {
+            kept.serialize_entry("conversion_id", &())?;
+        }
+        if let Some(status) = status {
+            kept.serialize_entry("status", status)?;
+        }
+        if let Some(end) = hold_until {
+            kept.serialize_entry("hold_until", end)?;
+        }
+        if let Some(hint) = hint {
+            kept.serialize_entry("hint", hint)?;
+        }
+        if !flags.is_empty() {
+            kept.serialize_entry("flags", flags)?;
+        }
+        let is_usual = |name: &str, fact: &Value| RULES.contains(&name) && fact == GOALS_OWN;
+        for (name, fact) in facts.iter().filter(|(name, fact)| !is_usual(name, fact)) {
+            kept.serialize_entry(name, fact)?;
+        }
+        kept.end()
+    }
+}
+
+/// The answer as it was given, from what a line of the log has.
+pub fn restored(
+    code: Option<Code>,
+    line: (PostbackId, Option<ConversionId>),
+    kept: Map<String, Value>,
+) -> Map<String, Value> {
+    let Some(code) = code.filter(|code| code.is_success() && !kept.contains_key(WHOLE)) else { return kept };
+    let (postback, conversion) = line;
+    let mut body = Answer::taken(code, postback, conversion).body();
+    if code.counts() {
+        body.extend(RULES.map(|name| (name.to_owned(), json!(GOALS_OWN))));
+    }
+    body.extend(kept);
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{conversion::ConversionStatus, ids::Id, time::Timestamp};
+
+    fn line() -> PostbackId {
+        PostbackId::from_bytes([7; 16])
+    }
+
+    fn conversion() -> ConversionId {
+        ConversionId::from_bytes([1; 16])
+    }
+
+    fn kept(answer: &Answer) -> Map<String, Value> {
+        match json!(Kept(answer)) {
+            Value::Object(kept) => kept,
+            other => panic!("{other}"),
+        }
+    }
+
+    fn counted() -> Answer {
+        Answer {
+            status: Some(ConversionStatus::Approved),
+            ..Answer::taken(Code::Accepted, line(), Some(conversion()))
+        }
+        .with("payout_rule", json!("goal"))
+        .with("revenue_rule", json!("goal"))
+    }
+
+    #[test]
+    fn what_is_as_usual_takes_no_room() {
+        assert_eq!(Value::from(kept(&counted())), json!({"status": "approved"}));
+    }
+
+    #[test]
+    fn every_answer_is_read_as_it_was_given() {
+        let unusual = Answer {
+            message: "Something else.".to_owned(),
+            hold_until: Some(Timestamp::from_seconds(1_790_000_000)),
+            hint: Some("Do this.".to_owned()),
+            flags: vec!["over_cap".to_owned()],
+            ..counted()
+        };
+        let overridden = unusual.clone().with("payout_rule", json!("country:DE")).with("more", json!(null));
+        let others = Code::ALL.iter().filter(|code| code.is_success() && !code.counts());
+        let others =
+            others.flat_map(|code| [None, Some(conversion())].map(|id| Answer::taken(*code, line(), id)));
+        for answer in [counted(), unusual, overridden].into_iter().chain(others) {
+            // The line of an adjustment names its conversion also where the answer does not.
+            let place = (line(), Some(conversion()));
+            assert_eq!(restored(Some(answer.code), place, kept(&answer)), answer.body(), "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_kept_as_a_whole_stays_as_it_is() {
+        let whole = Map::from_iter([
+            ("result".to_owned(), json!("accepted")),
+            ("code".to_owned(), json!("accepted")),
+        ]);
+        assert_eq!(restored(Some(Code::Accepted), (line(), None), whole.clone()), whole);
+        let refused = Answer::refused(crate::domain::refusal::Refusal::of(Code::ClickNotFound)).body();
+        assert_eq!(restored(Some(Code::ClickNotFound), (line(), None), refused.clone()), refused);
+        assert_eq!(restored(None, (line(), None), whole.clone()), whole);
+    }
+}
