@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
 use super::{
-    rows::records::{Adjustment, Click, Conversion, Impression, Postback, TotalDelta},
+    rows::{
+        document::Document,
+        records::{Adjustment, Click, Conversion, Impression, Postback, TotalDelta},
+    },
     scope::PartnerScope,
 };
 use crate::domain::{
@@ -92,7 +93,7 @@ pub struct Received {
     /// How it came.
     pub origin: Origin,
     /// What came, for the log: without secrets and personal data.
-    pub request: Map<String, Value>,
+    pub request: Document,
     /// What its click id reads as; none when it has none.
     pub click: Option<Result<ClickId, ClickIdError>>,
     /// Whether that is a click's id or an impression's.
@@ -248,7 +249,7 @@ pub struct ReceivedAdjustment {
     /// How it came.
     pub origin: Origin,
     /// What came, for the log: without secrets and personal data.
-    pub request: Map<String, Value>,
+    pub request: Document,
     /// Whose conversion, where the request says so.
     pub advertiser_id: Option<AdvertiserId>,
     /// What it asks for, or why it was refused before that mattered.

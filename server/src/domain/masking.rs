@@ -1,7 +1,7 @@
 //! Takes secrets and personal data out of what is kept for people to read: values, and text that nobody could parse.
 //! It looks at how things are written; what a parameter means is not known here.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
@@ -69,25 +69,25 @@ pub fn document(members: &Map<String, Value>) -> Map<String, Value> {
 
 fn object(members: &Map<String, Value>, keep: fn(&Value) -> Value) -> Map<String, Value> {
     let kept = |(name, value): (&String, &Value)| {
-        (short(name), if is_private(name) { json!(REDACTED) } else { keep(value) })
+        (short(name).into_owned(), if is_private(name) { json!(REDACTED) } else { keep(value) })
     };
     members.iter().map(kept).collect()
 }
 
 /// A text as it may be kept.
-pub fn short(sent: &str) -> String {
+pub fn short(sent: &str) -> Cow<'_, str> {
     if is_email(sent) || is_phone(sent) {
-        return REDACTED.to_owned();
+        return REDACTED.into();
     }
     // Most values have none of these, and need not be looked at more closely.
     let is_plain = !sent.bytes().any(|byte| b"@+_%\\".contains(&byte));
-    let kept = if is_plain { cut(sent, LONGEST_TEXT) } else { text(sent, LONGEST_TEXT) };
-    if sent.len() > LONGEST_TEXT { format!("{kept}... ({} bytes)", sent.len()) } else { kept }
+    let kept = if is_plain { beginning(sent, LONGEST_TEXT).into() } else { text(sent, LONGEST_TEXT).into() };
+    if sent.len() > LONGEST_TEXT { format!("{kept}... ({} bytes)", sent.len()).into() } else { kept }
 }
 
 /// A text, if it may be kept as it is.
 pub fn kept(sent: &str) -> Option<String> {
-    Some(short(sent)).filter(|kept| kept == sent)
+    (short(sent) == sent).then(|| sent.to_owned())
 }
 
 /// The beginning of a text that nobody could parse, at most so many bytes of it.
@@ -104,7 +104,7 @@ pub fn text(raw: &str, longest: usize) -> String {
         end = end.max(place.end);
     }
     masked.push_str(&raw[end..]);
-    cut(&masked, longest)
+    beginning(&masked, longest).to_owned()
 }
 
 /// The beginning of a query or a form as it travels, likewise. What is private may be written in many ways there; so
@@ -116,7 +116,7 @@ pub fn query(raw: &str, longest: usize) -> String {
         _ if is_harmless(pair) => pair.to_owned(),
         _ => REDACTED.to_owned(),
     });
-    cut(&pairs.collect::<Vec<_>>().join("&"), longest)
+    beginning(&pairs.collect::<Vec<_>>().join("&"), longest).to_owned()
 }
 
 fn is_harmless(encoded: &str) -> bool {
@@ -125,8 +125,8 @@ fn is_harmless(encoded: &str) -> bool {
     meant.is_empty() || (private_places(&meant).is_empty() && !is_email(&meant) && !is_phone(&meant))
 }
 
-fn cut(text: &str, longest: usize) -> String {
-    text[..floor(text, longest)].to_owned()
+fn beginning(text: &str, longest: usize) -> &str {
+    &text[..floor(text, longest)]
 }
 
 /// The last place in a text, not beyond so many bytes, where it can be cut.

@@ -1,7 +1,11 @@
 //! The parameters of a postback, whatever form they came in: one table of names and aliases, one reading.
 //! What the values mean is `postback`'s matter.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap, btree_map::Entry},
+    sync::LazyLock,
+};
 
 use percent_encoding::percent_decode_str;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
@@ -54,13 +58,16 @@ pub const PARAMETERS: &[Parameter] = &[
 const CREDENTIALS: [&str; 4] = ["key_id", "ts", "sig", "token"];
 /// Parameters that have codes of their own for a number.
 const MONEY: [&str; 2] = ["amount", "currency"];
+/// As many parameters as most reports have at most.
+const MOST_USUAL: usize = 8;
 /// The most that is kept of a number that is out of range, in digits: no such amount is taken.
 const MOST_DIGITS: usize = 32;
 
 /// The parameters of one postback under their canonical names, each at most once, none empty.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Parameters {
-    values: BTreeMap<&'static str, Value>,
+    /// A few, in the order of their names.
+    values: Vec<(&'static str, Value)>,
     /// What means nothing to us, by name. It is ignored, and the answer says so.
     pub unknown: BTreeMap<String, Value>,
 }
@@ -73,8 +80,8 @@ impl Parameters {
         let mut errors = Vec::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            match (decode(name), decode(value).or_else(|| placeholder(value))) {
-                (Some(name), Some(value)) => pairs.push((name, Value::String(value))),
+            match (decode(name), decode(value).or_else(|| placeholder(value).map(Cow::Borrowed))) {
+                (Some(name), Some(value)) => pairs.push((Name::of(&name), Value::String(value.into_owned()))),
                 _ => errors.push(FieldError::new(name, "is not UTF-8 after percent-decoding")),
             }
         }
@@ -89,25 +96,34 @@ impl Parameters {
     }
 
     /// No name may stand twice, and of the names of one parameter only one may have a value.
-    fn from_pairs(pairs: Vec<(String, Value)>, mut errors: Vec<FieldError>) -> Result<Self, Refusal> {
-        let (mut names, mut filled) = (BTreeSet::new(), BTreeMap::new());
-        let mut parameters = Self::default();
+    fn from_pairs(pairs: Vec<(Name, Value)>, mut errors: Vec<FieldError>) -> Result<Self, Refusal> {
+        // Every name of ours stands here once at most, and there are a few dozen.
+        let (mut seen, mut filled) = (Vec::with_capacity(MOST_USUAL), Vec::with_capacity(MOST_USUAL));
+        let mut parameters = Self { values: Vec::with_capacity(MOST_USUAL), unknown: BTreeMap::new() };
+        let twice = |name: String| FieldError::new(name, "stands twice; send it once");
         for (name, value) in pairs {
-            if !names.insert(name.clone()) {
-                errors.push(FieldError::new(name, "stands twice; send it once"));
-                continue;
-            }
-            match canonical(&name) {
-                Some(_) if is_absent(&value) => {}
-                Some(canonical) => match filled.insert(canonical, name.clone()) {
-                    None => drop(parameters.values.insert(canonical, value)),
-                    Some(first) => {
-                        let detail = format!("means the same as {first}; send it once");
-                        errors.push(FieldError::new(name, detail));
+            match name {
+                Name::Known(written, _) if seen.contains(&written) => errors.push(twice(written.to_owned())),
+                Name::Known(written, canonical) => {
+                    seen.push(written);
+                    let Some(canonical) = canonical.filter(|_| !is_absent(&value)) else { continue };
+                    match parameters.place(canonical) {
+                        Err(place) => {
+                            parameters.values.insert(place, (canonical, value));
+                            filled.push((canonical, written));
+                        }
+                        Ok(_) => {
+                            let first = filled.iter().find(|(name, _)| *name == canonical);
+                            let first = first.map_or(canonical, |(_, written)| written);
+                            let detail = format!("means the same as {first}; send it once");
+                            errors.push(FieldError::new(written, detail));
+                        }
                     }
+                }
+                Name::Other(name) => match parameters.unknown.entry(name) {
+                    Entry::Vacant(place) => drop(place.insert(value)),
+                    Entry::Occupied(first) => errors.push(twice(first.key().clone())),
                 },
-                None if !CREDENTIALS.contains(&name.as_str()) => drop(parameters.unknown.insert(name, value)),
-                None => {}
             }
         }
         if errors.is_empty() { Ok(parameters) } else { Err(Refusal::fields(Code::Malformed, errors)) }
@@ -115,13 +131,23 @@ impl Parameters {
 
     /// The parameters that the log holds.
     pub fn from_document(document: Map<String, Value>) -> Self {
-        let known = document.into_iter().filter_map(|(name, value)| Some((canonical(&name)?, value)));
-        Self { values: known.collect(), unknown: BTreeMap::new() }
+        let known = document.into_iter().filter_map(|(name, value)| match Name::of(&name) {
+            Name::Known(_, Some(canonical)) => Some((canonical, value)),
+            Name::Known(_, None) | Name::Other(_) => None,
+        });
+        let mut values: Vec<_> = known.collect();
+        values.sort_by_key(|(name, _)| *name);
+        Self { values, unknown: BTreeMap::new() }
+    }
+
+    /// Where a value is, or where it belongs.
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        self.values.binary_search_by_key(&name, |(known, _)| known)
     }
 
     /// The value under a canonical name.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.values.get(name)
+        self.place(name).ok().map(|place| &self.values[place].1)
     }
 
     /// The value under a canonical name, when it is text.
@@ -133,11 +159,6 @@ impl Parameters {
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
         self.values.iter().map(|(name, value)| (*name, value))
     }
-
-    /// The values as a document for the log.
-    pub fn to_document(&self) -> Map<String, Value> {
-        self.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect()
-    }
 }
 
 /// The first value under a name, as it travels: for what is written the same when it is percent-encoded.
@@ -145,23 +166,64 @@ pub fn raw_value<'a>(urlencoded: &'a str, name: &str) -> Option<&'a str> {
     urlencoded.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
-fn decode(text: &str) -> Option<String> {
+fn decode(text: &str) -> Option<Cow<'_, str>> {
+    if !text.bytes().any(|byte| matches!(byte, b'+' | b'%')) {
+        return Some(Cow::Borrowed(text));
+    }
     let spaced = text.replace('+', " ");
-    percent_decode_str(&spaced).decode_utf8().ok().map(|text| text.into_owned())
+    percent_decode_str(&spaced).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned()))
 }
 
 /// A placeholder in percent signs, which looks as if it were encoded.
-fn placeholder(value: &str) -> Option<String> {
+fn placeholder(value: &str) -> Option<&str> {
     let name = value.strip_prefix('%')?.strip_suffix('%')?;
     let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-    is_name.then(|| value.to_owned())
+    is_name.then_some(value)
 }
 
-fn canonical(name: &str) -> Option<&'static str> {
-    PARAMETERS
-        .iter()
-        .find(|known| known.name == name || known.aliases.contains(&name))
-        .map(|known| known.name)
+/// A name as it came.
+#[derive(Clone)]
+enum Name {
+    /// One of ours as it is written, and the canonical one; none: it says who sent it.
+    Known(&'static str, Option<&'static str>),
+    /// Any other.
+    Other(String),
+}
+
+/// Every name that means something.
+static NAMES: LazyLock<HashMap<&str, Name, foldhash::fast::RandomState>> = LazyLock::new(|| {
+    let of_one = |parameter: &'static Parameter| {
+        let names = parameter.aliases.iter().chain([&parameter.name]);
+        names.map(|written| (*written, Name::Known(written, Some(parameter.name))))
+    };
+    let credentials = CREDENTIALS.iter().map(|written| (*written, Name::Known(written, None)));
+    PARAMETERS.iter().flat_map(of_one).chain(credentials).collect()
+});
+
+impl Name {
+    fn of(name: &str) -> Self {
+        NAMES.get(name).cloned().unwrap_or_else(|| Self::Other(name.to_owned()))
+    }
+
+    fn is_moneys(&self) -> bool {
+        matches!(self, Self::Known(name, _) if MONEY.contains(name))
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Name;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a name")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Name, E> {
+                Ok(Name::of(text))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
 }
 
 /// A parameter that is present but empty counts as absent.
@@ -180,7 +242,7 @@ fn check_encoding(body: &[u8]) -> Result<(), Refusal> {
 }
 
 /// The members of a JSON object in their order, repeated ones included.
-struct Pairs(Vec<(String, Value)>);
+struct Pairs(Vec<(Name, Value)>);
 
 impl<'de> Deserialize<'de> for Pairs {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -191,10 +253,10 @@ impl<'de> Deserialize<'de> for Pairs {
                 f.write_str("an object")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some(name) = map.next_key::<String>()? {
-                    let is_money = MONEY.contains(&name.as_str());
-                    let value = if is_money { map.next_value::<Money>()?.0 } else { map.next_value()? };
+                let mut pairs = Vec::with_capacity(MOST_USUAL);
+                while let Some(name) = map.next_key::<Name>()? {
+                    let value =
+                        if name.is_moneys() { map.next_value::<Money>()?.0 } else { map.next_value()? };
                     pairs.push((name, value));
                 }
                 Ok(Pairs(pairs))

@@ -80,7 +80,7 @@ pub fn check(
     about: About,
     is_test: bool,
     code: Option<Code>,
-    request: &Map<String, Value>,
+    request: impl FnOnce() -> Map<String, Value>,
 ) -> Result<(), WhyNot> {
     match code {
         _ if about == About::Adjustment => return Err(WhyNot::Adjustment),
@@ -91,7 +91,7 @@ pub fn check(
         Some(code) if MENDABLE.contains(&code) => {}
         _ => return Err(WhyNot::NotMendable),
     }
-    let (parameters, _) = restored(request);
+    let (parameters, _) = restored(&request());
     if postback::currency(&parameters).is_err() {
         return Err(WhyNot::NotMendable);
     }
@@ -129,8 +129,12 @@ mod tests {
 
     use super::*;
 
+    fn members(request: &Value) -> Map<String, Value> {
+        request.as_object().unwrap().clone()
+    }
+
     fn checked(code: Code, request: Value) -> Result<(), WhyNot> {
-        check(About::Conversion, false, Some(code), request.as_object().unwrap())
+        check(About::Conversion, false, Some(code), || members(&request))
     }
 
     #[test]
@@ -146,13 +150,10 @@ mod tests {
             };
             assert_eq!(checked(*code, request.clone()), wanted, "{}", code.as_str());
         }
-        let request = request.as_object().unwrap();
-        assert_eq!(
-            check(About::Adjustment, false, Some(Code::GoalMismatch), request),
-            Err(WhyNot::Adjustment)
-        );
-        assert_eq!(check(About::Conversion, true, Some(Code::GoalMismatch), request), Err(WhyNot::TestKey));
-        assert_eq!(check(About::Conversion, false, None, request), Err(WhyNot::NotMendable));
+        let checked = |about, is_test, code| check(about, is_test, code, || members(&request));
+        assert_eq!(checked(About::Adjustment, false, Some(Code::GoalMismatch)), Err(WhyNot::Adjustment));
+        assert_eq!(checked(About::Conversion, true, Some(Code::GoalMismatch)), Err(WhyNot::TestKey));
+        assert_eq!(checked(About::Conversion, false, None), Err(WhyNot::NotMendable));
     }
 
     #[test]

@@ -48,6 +48,11 @@ impl Document {
         written.map_or_else(Self::default, Self)
     }
 
+    /// False if there is no NUL in it.
+    pub fn may_have_nul(&self) -> bool {
+        self.0.contains("\\u0000")
+    }
+
     /// Its members.
     pub fn members(&self) -> Map<String, Value> {
         self.read()

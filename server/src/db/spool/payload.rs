@@ -105,22 +105,13 @@ struct PostbackForm {
     is_test: bool,
     #[serde(default)]
     origin: Origin,
-    request: Map<String, Value>,
+    request: Document,
     #[serde(default, with = "click_read")]
     click: Option<Result<ClickId, ClickIdError>>,
-    #[serde(default = "of_click", skip_serializing_if = "is_click")]
+    #[serde(default = "Touch::click", skip_serializing_if = "Touch::is_click")]
     touch: Touch,
     #[serde(with = "outcome")]
     report: Result<Report, Refusal>,
-}
-
-/// The touch that is not written: there were no impressions in the first version.
-fn of_click() -> Touch {
-    Touch::Click
-}
-
-fn is_click(touch: &Touch) -> bool {
-    *touch == of_click()
 }
 
 #[derive(Serialize, Deserialize)]

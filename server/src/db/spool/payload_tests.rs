@@ -8,7 +8,7 @@ use super::{
     samples::{any_click, any_postback, click, postback},
 };
 use crate::{
-    db::received::Received,
+    db::{received::Received, rows::document::Document},
     domain::{
         click_id::ClickIdError,
         code::Code,
@@ -64,7 +64,7 @@ fn a_report_may_be_nested_as_deeply_as_its_parser_takes() {
     let text = format!("{}1{}", "[".repeat(126), "]".repeat(126));
     let deep: Value = serde_json::from_str(&text).unwrap();
     let mut received = postback(1);
-    received.request.insert("metadata".to_owned(), deep.clone());
+    received.request = Document::written(&json!({"metadata": deep}));
     received.report.as_mut().unwrap().extras.insert("metadata".to_owned(), deep);
     let entry = Entry::Postback(Box::new(received));
     assert_eq!(round_trip(&entry), Some(entry));

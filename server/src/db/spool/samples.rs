@@ -65,7 +65,7 @@ pub(super) fn postback(number: u32) -> Received {
         batch_index: None,
         is_test: false,
         origin: Origin { ip: Some([192, 0, 2, 1].into()), bytes: 312, ..Origin::default() },
-        request: Map::from_iter([("goal".to_owned(), json!("sale"))]),
+        request: Document::of([("goal", "sale")].into_iter()),
         click: Some(Ok(id)),
         touch: Touch::Click,
         report: Ok(Report {
@@ -239,7 +239,7 @@ pub(super) fn any_postback() -> impl Strategy<Value = Received> {
                 batch_index,
                 is_test: batch_index.is_some(),
                 origin: Origin { timestamp: batch_index.map(|index| index.to_string()), ..Origin::default() },
-                request,
+                request: Document::written(&request),
                 click,
                 touch,
                 report,

@@ -41,8 +41,7 @@ pub async fn again(state: &State, scope: PartnerScope, line: Postback, intent: I
         None => Proof::Signature,
     };
     let origin = line.trace().map(|trace| trace.origin).unwrap_or_default();
-    let request = line.request.members();
-    let (parameters, left_out) = rerun::restored(&request);
+    let (parameters, left_out) = rerun::restored(&line.request.members());
     let report = Report::parse(&parameters, line.form, line.received_at).map(|report| Report {
         // What the key left no choice about then is not asked again, when it covers more now.
         advertiser: report.advertiser.or(line.advertiser_id.map(Reference::Id)),
@@ -65,7 +64,7 @@ pub async fn again(state: &State, scope: PartnerScope, line: Postback, intent: I
         batch_index: line.batch_index,
         is_test: line.test,
         origin,
-        request,
+        request: line.request,
         click: named.map(|read| read.map(|(_, id)| id)),
         touch: named.and_then(std::result::Result::ok).map_or(Touch::Click, |(touch, _)| touch),
         report,

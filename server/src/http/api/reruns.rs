@@ -60,7 +60,7 @@ impl From<Rerun> for RerunView {
 /// Why a line of the log cannot be run again; none if it can.
 pub fn why_not(line: &Postback, reruns: &[Rerun]) -> Option<WhyNot> {
     let by_content =
-        rerun::check(line.about, line.test, Code::named(&line.code), &line.request.members()).err();
+        rerun::check(line.about, line.test, Code::named(&line.code), || line.request.members()).err();
     let is_settled = reruns.iter().any(|rerun| rerun.conversion_id.is_some());
     by_content
         .or_else(|| (!line.rerunnable).then_some(WhyNot::LoggedByEarlierVersion))

@@ -4,7 +4,6 @@ use actix_web::{
     HttpRequest, HttpResponse, post,
     web::{Data, Payload},
 };
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{
@@ -16,6 +15,7 @@ use crate::{
     db::{
         db_write,
         received::{Asked, Hand, Occasion, ReceivedAdjustment, Target},
+        rows::document::Document,
         scope::PartnerScope,
     },
     domain::{
@@ -25,6 +25,7 @@ use crate::{
         conversion::{Actor, AdjustmentKind, Reason},
         currency::Currency,
         ids::{AdvertiserId, ConversionId, Reference},
+        masking,
         parameters::Parameters,
         postback::{Form, Intent},
         refusal::Refusal,
@@ -175,7 +176,7 @@ impl<'a> Sender<'a> {
     fn received(
         &self,
         state: &State,
-        request: Map<String, Value>,
+        request: Document,
         read: Result<(Option<AdvertiserId>, Asked), Refused>,
         origin: Origin,
     ) -> ReceivedAdjustment {
@@ -201,15 +202,15 @@ impl<'a> Sender<'a> {
         }
     }
 
-    fn masked(&self, parameters: &Result<Parameters, Refusal>, bytes: usize) -> Map<String, Value> {
+    fn masked(&self, parameters: &Result<Parameters, Refusal>, bytes: usize) -> Document {
         match parameters {
             Err(_) => masked::unreadable(bytes),
             Ok(parameters) if self.is_stranger() => masked::lengths(parameters),
             Ok(parameters) => {
                 let own = adjustment_report::OWN_PARAMETERS.iter();
                 let own = own.filter_map(|name| parameters.unknown.get_key_value(*name));
-                let own = own.map(|(name, value)| (name.clone(), masked::value(value)));
-                masked::parameters(parameters).into_iter().chain(own).collect()
+                let own = own.map(|(name, value)| (name.clone(), masking::value(value)));
+                masked::parameters(parameters, own.collect())
             }
         }
     }

@@ -242,7 +242,7 @@ impl Sender {
         let now = state.clock.now();
         let proof = claim.prove(&key, now);
         let message_id = claim.message_id().map(str::to_owned);
-        let timestamp = claim.timestamp().map(masking::short);
+        let timestamp = claim.timestamp().map(|text| masking::short(text).into_owned());
         let signed = if proof.is_err() { claim.signed() } else { None };
         Ok(Self { message_id, now, client, timestamp, signed, proof, key })
     }

@@ -111,7 +111,7 @@ pub fn received(
             Err(_) if is_stranger => masked::unreadable(content.len()),
             Err(_) => masked::beginning(form, content),
             Ok(parameters) if is_stranger => masked::lengths(parameters),
-            Ok(parameters) => as_asked(masked::parameters(parameters), asked),
+            Ok(parameters) => masked::parameters(parameters, asked_beside(asked)),
         },
         click: named.map(|read| read.map(|(_, id)| id)),
         touch: named.and_then(Result::ok).map_or(Touch::Click, |(touch, _)| touch),
@@ -128,12 +128,10 @@ pub fn refused_unread(code: Code) -> Check {
     }
 }
 
-/// The parameters with what the query of a POST asks for beside them.
-fn as_asked(mut parameters: Map<String, Value>, asked: &Result<Intent, Refusal>) -> Map<String, Value> {
-    if *asked == Ok(Intent::Validate) {
-        parameters.insert("validate_only".to_owned(), true.into());
-    }
-    parameters
+/// What the query of a POST asks for beside its parameters.
+fn asked_beside(asked: &Result<Intent, Refusal>) -> Map<String, Value> {
+    let is_dry = *asked == Ok(Intent::Validate);
+    is_dry.then(|| ("validate_only".to_owned(), true.into())).into_iter().collect()
 }
 
 /// What a test key signs, and what the query wants only validated, is not counted.

@@ -46,6 +46,7 @@ type ClickRow = (
 #[derive(Default)]
 pub struct Ledger {
     clicks: HashMap<(PartnerId, ClickId), (ClickClass, Credit, Option<Country>)>,
+    /// By keys that are no orders: those are found with the orders.
     by_key: HashMap<(Place, String), Previous>,
     by_order: HashMap<(Place, String), Previous>,
 }
@@ -111,7 +112,9 @@ impl Ledger {
     /// Takes note of a conversion.
     pub fn remember(&mut self, row: &Conversion) {
         let place = (row.partner_id, row.advertiser_id, row.goal_id);
-        self.by_key.insert((place, row.count_key.clone()), row.previous());
+        if !attribution::is_order(&row.count_key) {
+            self.by_key.insert((place, row.count_key.clone()), row.previous());
+        }
         if let Some(order) = &row.order_id {
             self.by_order.insert((place, order.clone()), row.previous());
         }
@@ -126,8 +129,11 @@ impl Ledger {
         order: Option<String>,
     ) -> (Option<Previous>, Option<Previous>) {
         let place = (incoming.received.scope.id(), advertiser, goal);
-        let same_order = order.and_then(|order| self.by_order.get(&(place, order)));
-        (self.by_key.get(&(place, key)).cloned(), same_order.cloned())
+        let same_order = order.and_then(|order| self.by_order.get(&(place, order))).cloned();
+        if attribution::is_order(&key) {
+            return (same_order.clone(), same_order);
+        }
+        (self.by_key.get(&(place, key)).cloned(), same_order)
     }
 
     /// The click that a report names. A genuine id is credited from its row, or, where the row is not there, from the

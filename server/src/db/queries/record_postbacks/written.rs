@@ -13,8 +13,8 @@ use crate::{
         sql_types::Json,
     },
     domain::{
-        answer::Answer, attribution::Proof, click_id::Touch, counted::Counted, masking, postback::About,
-        pricing::Price, rerun, trace::Trace,
+        answer::Answer, attribution::Proof, click_id::Touch, counted::Counted, kept_answer::Kept, masking,
+        postback::About, pricing::Price, rerun, trace::Trace,
     },
 };
 
@@ -66,7 +66,8 @@ pub fn conversion(received: &Received, counted: &Counted) -> Conversion {
 pub fn postback(incoming: &Incoming, answer: &Answer, trace: Trace) -> Postback {
     let received = &incoming.received;
     let goal = goal_of(incoming);
-    let rerun = rerun::check(About::Conversion, received.is_test, Some(answer.code), &received.request);
+    let rerun =
+        rerun::check(About::Conversion, received.is_test, Some(answer.code), || received.request.members());
     Postback {
         partner_id: received.scope.id(),
         id: received.postback_id,
@@ -89,23 +90,32 @@ pub fn postback(incoming: &Incoming, answer: &Answer, trace: Trace) -> Postback 
             Proof::Signature | Proof::Token | Proof::WeakToken => None,
         },
         about: About::Conversion,
-        order_id: order_id(&received.request),
+        order_id: order(received),
         trace: Some(Document::written(&trace)),
         rerunnable: rerun.is_ok(),
     }
 }
 
+/// The order that a report names. Of one that was read it need not be looked up in what is kept of it.
+fn order(received: &Received) -> Option<String> {
+    match &received.report {
+        Ok(report) => masking::kept(report.order_id.as_deref()?),
+        Err(_) => order_id(&received.request),
+    }
+}
+
 /// The order that a request names, also where it was refused before that mattered; none that was masked: orders of
 /// several people would be one.
-pub fn order_id(request: &Map<String, Value>) -> Option<String> {
-    let order = request.get("order_id").and_then(Value::as_str);
-    order.filter(|order| !order.contains(masking::REDACTED)).map(|order| replaced(order.to_owned()))
+pub fn order_id(request: &Document) -> Option<String> {
+    let order = request.members().remove("order_id")?;
+    let order = order.as_str().filter(|order| !order.contains(masking::REDACTED))?;
+    Some(replaced(order.to_owned()))
 }
 
 /// An answer for the log. A refusal may repeat what was sent.
 pub fn kept(answer: &Answer) -> Document {
     if answer.code.is_success() {
-        Document::written(answer)
+        Document::written(&Kept(answer))
     } else {
         Document::written(&masking::document(&answer.body()))
     }
@@ -113,25 +123,16 @@ pub fn kept(answer: &Answer) -> Document {
 
 /// What came, for the log. PostgreSQL looks into no document that has a NUL. The refusal says that there was one; the log
 /// shows where.
-pub fn request(received: &Map<String, Value>) -> Document {
-    if received.iter().any(|(name, value)| name.contains('\0') || has_nul(value)) {
-        Document::written(&without_nul(received.clone()))
+pub fn request(received: &Document) -> Document {
+    if received.may_have_nul() {
+        Document::written(&without_nul(received.members()))
     } else {
-        Document::written(received)
+        received.clone()
     }
 }
 
 fn without_nul(document: Map<String, Value>) -> Map<String, Value> {
     document.into_iter().map(|(name, value)| (replaced(name), value_without_nul(value))).collect()
-}
-
-fn has_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(has_nul),
-        Value::Object(members) => members.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
 }
 
 fn value_without_nul(value: Value) -> Value {
