@@ -5,6 +5,9 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// What holds most of them.
+const MOST_USUAL_BYTES: usize = 384;
+
 /// A text that may be missing: borrowed where it is written, owned where it was read.
 pub type Detail<'a> = Option<Cow<'a, str>>;
 
@@ -56,6 +59,100 @@ pub struct Details<'a> {
     pub referrer_host: Detail<'a>,
 }
 
+impl Details<'_> {
+    /// The document that they are stored as: what `serde` makes of them, but that it is written for each visit, and so
+    /// without looking at each of its characters alone.
+    pub fn to_json(&self) -> String {
+        let mut json = Object::with_capacity(MOST_USUAL_BYTES);
+        if !self.flags.is_empty() {
+            json.name("flags");
+            json.list(&self.flags);
+        }
+        json.member("site", &self.site);
+        json.member("source_id", &self.source_id);
+        json.member("ext_click_id", &self.ext_click_id);
+        if !self.parameters.is_empty() {
+            json.name("parameters");
+            json.object(&self.parameters.0);
+        }
+        json.member("ip", &self.ip);
+        json.member("region", &self.region);
+        json.member("isp", &self.isp);
+        json.member("browser", &self.browser);
+        json.member("os", &self.os);
+        json.member("os_version", &self.os_version);
+        json.member("device_type", &self.device_type);
+        json.member("language", &self.language);
+        json.member("referrer_host", &self.referrer_host);
+        json.end()
+    }
+}
+
+/// A JSON object as it is written.
+struct Object(String);
+
+impl Object {
+    fn with_capacity(bytes: usize) -> Self {
+        let mut text = String::with_capacity(bytes);
+        text.push('{');
+        Self(text)
+    }
+
+    /// Begins a member. Its name needs no escaping.
+    fn name(&mut self, name: &str) {
+        self.separate('{');
+        self.0.extend(["\"", name, "\":"]);
+    }
+
+    fn member(&mut self, name: &str, value: &Detail<'_>) {
+        if let Some(value) = value {
+            self.name(name);
+            self.text(value);
+        }
+    }
+
+    fn list(&mut self, items: &[Cow<'_, str>]) {
+        self.0.push('[');
+        for item in items {
+            self.separate('[');
+            self.text(item);
+        }
+        self.0.push(']');
+    }
+
+    fn object(&mut self, members: &[(Cow<'_, str>, Cow<'_, str>)]) {
+        self.0.push('{');
+        for (name, value) in members {
+            self.separate('{');
+            self.text(name);
+            self.0.push(':');
+            self.text(value);
+        }
+        self.0.push('}');
+    }
+
+    fn separate(&mut self, opening: char) {
+        if !self.0.ends_with(opening) {
+            self.0.push(',');
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        // All bytes are looked at, whatever the first ones are: many at once.
+        let is_plain = |byte: u8| (byte >= b' ') & (byte != b'"') & (byte != b'\\');
+        if text.bytes().fold(true, |so_far, byte| so_far & is_plain(byte)) {
+            self.0.extend(["\"", text, "\""]);
+        } else {
+            self.0.push_str(&serde_json::Value::from(text).to_string());
+        }
+    }
+
+    fn end(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+}
+
 /// Values by name, each name once.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Pairs<'a>(pub Vec<(Cow<'a, str>, Cow<'a, str>)>);
@@ -75,5 +172,55 @@ impl Serialize for Pairs<'_> {
 impl<'de> Deserialize<'de> for Pairs<'_> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         BTreeMap::deserialize(deserializer).map(|values| Self(values.into_iter().collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn some(text: &str) -> Detail<'_> {
+        Some(Cow::from(text))
+    }
+
+    /// Details that have the texts where the mask has a bit.
+    fn details<'a>(mask: u16, text: &'a str, other: &'a str) -> Details<'a> {
+        let at = |bit: u16| some(text).filter(|_| mask >> bit & 1 == 1);
+        let many = usize::from(mask >> 14);
+        Details {
+            flags: vec![text.into(); many],
+            site: at(0),
+            source_id: at(1),
+            ext_click_id: at(2),
+            parameters: Pairs(
+                vec![("sub1".into(), other.into()), (text.into(), other.into())][..many.min(2)].to_vec(),
+            ),
+            ip: at(3),
+            region: at(4),
+            isp: at(5),
+            browser: at(6),
+            os: at(7),
+            os_version: at(8),
+            device_type: at(9),
+            language: at(10),
+            referrer_host: at(11),
+        }
+    }
+
+    #[test]
+    fn nothing_takes_no_room() {
+        assert_eq!(Details::default().to_json(), "{}");
+    }
+
+    proptest! {
+        #[test]
+        fn the_document_is_what_serde_makes_of_them(mask in any::<u16>(), text in any::<String>(), other in "[ -~]{0,40}") {
+            for text in [text.as_str(), "{", "[", "\u{0}\"\\"] {
+                let details = details(mask, text, &other);
+                prop_assert_eq!(details.to_json(), serde_json::to_string(&details).unwrap());
+            }
+        }
     }
 }

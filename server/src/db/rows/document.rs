@@ -40,6 +40,11 @@ impl Document {
         Self(String::from_utf8(text).expect("JSON is UTF-8"))
     }
 
+    /// An object that has been put together as text.
+    pub fn of_json(text: String) -> Self {
+        Self(text)
+    }
+
     /// What is written as an object; nothing of it if it is not.
     pub fn written(object: &impl Serialize) -> Self {
         let mut text = Vec::with_capacity(MOST_USUAL_BYTES);

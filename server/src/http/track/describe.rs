@@ -127,7 +127,7 @@ pub fn details(flags: &[String], parameters: &ClickParameters, visitor: &Visitor
     let [site, source_id, ext_click_id] = NAMED.map(|name| parameters.get(name).map(Cow::from));
     let others = parameters.iter().filter(|(name, _)| !NAMED.contains(name));
     let device = &visitor.agent.visitor;
-    Document::written(&Details {
+    let details = Details {
         flags: flags.iter().map(Cow::from).collect(),
         site,
         source_id,
@@ -142,7 +142,8 @@ pub fn details(flags: &[String], parameters: &ClickParameters, visitor: &Visitor
         device_type: detail(&device.device_type),
         language: detail(&visitor.language),
         referrer_host: detail(&visitor.referrer_host),
-    })
+    };
+    Document::of_json(details.to_json())
 }
 
 fn detail(text: &Option<String>) -> Detail<'_> {
