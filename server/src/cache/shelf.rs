@@ -4,7 +4,7 @@ use std::{
     hash::Hash,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -12,10 +12,9 @@ use crate::domain::{ids::PartnerId, time::Timestamp};
 
 /// How long an answer is believed, in seconds, when nobody says that it has changed.
 const LIFE_SECONDS: i64 = 10;
-/// How long it serves beyond that while somebody looks it up again, in seconds: no longer than a look-up may take.
+/// How long it serves beyond that while somebody looks it up again, in seconds: no longer than a look-up may take, and
+/// whatever comes of it.
 const AGAIN_SECONDS: i64 = 2;
-/// The end of what is doubted, in microseconds.
-const DOUBTED: i64 = i64::MIN;
 /// Most things that are kept; beyond it all are dropped and looked up again.
 const MOST_FOUND: usize = 100_000;
 /// Most names that are known to mean nothing.
@@ -39,18 +38,24 @@ type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState
 struct Found<V> {
     partner: PartnerId,
     value: Arc<V>,
-    /// In microseconds.
-    until: AtomicI64,
+    /// None: it is doubted.
+    until: Option<Timestamp>,
+    /// Whether somebody looks it up again, since its time is over.
+    is_looked_up: AtomicBool,
 }
 
 impl<V> Found<V> {
+    fn new(partner: PartnerId, value: Arc<V>, until: Option<Timestamp>) -> Self {
+        Self { partner, value, until, is_looked_up: AtomicBool::new(false) }
+    }
+
     /// Whether it may serve. When its time is over, one who asks is told that it may not, and looks it up; to the
-    /// others, who would all do the same, it serves until that is done.
+    /// others, who would all do the same, it serves for a moment until that is done.
     fn may_serve(&self, now: Timestamp) -> bool {
-        let until = self.until.load(Ordering::Relaxed);
-        let again = now.plus_seconds(AGAIN_SECONDS).micros();
-        let over = || self.until.compare_exchange(until, again, Ordering::Relaxed, Ordering::Relaxed);
-        now.micros() < until || (until != DOUBTED && over().is_err())
+        let Some(until) = self.until else { return false };
+        let is_being_looked_up =
+            || now < until.plus_seconds(AGAIN_SECONDS) && self.is_looked_up.swap(true, Ordering::Relaxed);
+        now < until || is_being_looked_up()
     }
 }
 
@@ -97,8 +102,7 @@ impl<K: Hash + Eq + Clone, V> Shelf<K, V> {
             Some((partner, value)) => {
                 make_room(&mut kept.found, MOST_FOUND);
                 kept.unknown.remove(&name);
-                let until = AtomicI64::new(until.micros());
-                kept.found.insert(name, Found { partner, value, until });
+                kept.found.insert(name, Found::new(partner, value, Some(until)));
             }
             None => {
                 make_room(&mut kept.unknown, MOST_UNKNOWN);
@@ -117,7 +121,7 @@ impl<K: Hash + Eq + Clone, V> Shelf<K, V> {
     pub fn doubt(&self, partner: Option<PartnerId>) {
         self.change(|kept| {
             let doubted = |found: &&mut Found<V>| partner.is_none_or(|partner| found.partner == partner);
-            kept.found.values_mut().filter(doubted).for_each(|found| *found.until.get_mut() = DOUBTED);
+            kept.found.values_mut().filter(doubted).for_each(|found| found.until = None);
         });
     }
 
@@ -131,8 +135,7 @@ impl<K: Hash + Eq + Clone, V> Shelf<K, V> {
     pub fn restore(&self, earlier: impl Iterator<Item = (K, PartnerId, V)>) {
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
         for (name, partner, value) in earlier.take(MOST_FOUND) {
-            let found = Found { partner, value: Arc::new(value), until: AtomicI64::new(DOUBTED) };
-            kept.found.entry(name).or_insert(found);
+            kept.found.entry(name).or_insert(Found::new(partner, Arc::new(value), None));
         }
     }
 
@@ -189,7 +192,9 @@ mod tests {
         let after = |seconds| NOW.plus_seconds(LIFE_SECONDS + seconds);
         let old = Some(Some(Arc::new(1)));
         assert_eq!((shelf.get(&0, after(0)), shelf.get(&0, after(0))), (None, old.clone()));
-        assert_eq!((shelf.get(&0, after(1)), shelf.get(&0, after(AGAIN_SECONDS))), (old.clone(), None));
+        assert_eq!(shelf.get(&0, after(AGAIN_SECONDS - 1)), old);
+        let too_late = [AGAIN_SECONDS, AGAIN_SECONDS + 1].map(|seconds| shelf.get(&0, after(seconds)));
+        assert_eq!(too_late, [None, None], "whatever became of the look-up");
         shelf.put(0, Some((partner(1), Arc::new(2))), shelf.begin(), after(AGAIN_SECONDS));
         assert_eq!(shelf.get(&0, after(AGAIN_SECONDS)), Some(Some(Arc::new(2))));
         shelf.doubt(None);

@@ -131,13 +131,15 @@ impl Parameters {
 
     /// The parameters that the log holds.
     pub fn from_document(document: Map<String, Value>) -> Self {
-        let known = document.into_iter().filter_map(|(name, value)| match Name::of(&name) {
-            Name::Known(_, Some(canonical)) => Some((canonical, value)),
-            Name::Known(_, None) | Name::Other(_) => None,
-        });
-        let mut values: Vec<_> = known.collect();
-        values.sort_by_key(|(name, _)| *name);
-        Self { values, unknown: BTreeMap::new() }
+        let mut parameters = Self::default();
+        for (name, value) in document {
+            let Name::Known(_, Some(canonical)) = Name::of(&name) else { continue };
+            match parameters.place(canonical) {
+                Ok(place) => parameters.values[place].1 = value,
+                Err(place) => parameters.values.insert(place, (canonical, value)),
+            }
+        }
+        parameters
     }
 
     /// Where a value is, or where it belongs.

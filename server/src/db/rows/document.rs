@@ -65,7 +65,10 @@ impl Document {
 
     /// What it was written from; what an empty object stands for if it was written from something else.
     pub fn read<T: DeserializeOwned + Default>(&self) -> T {
-        serde_json::from_str(&self.0).unwrap_or_default()
+        let mut json = serde_json::Deserializer::from_str(&self.0);
+        // What was sent is nested as deeply as its parser takes, and stands a few levels deeper here.
+        json.disable_recursion_limit();
+        T::deserialize(&mut json).unwrap_or_default()
     }
 }
 
@@ -102,6 +105,12 @@ impl<'de> Deserialize<'de> for Document {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_nested_more_deeply_than_a_report_is_read() {
+        let text = format!(r#"{{"amount":{}1{},"order_id":"A-1"}}"#, "[".repeat(130), "]".repeat(130));
+        assert_eq!(Document::of_json(text).members()["order_id"], "A-1");
+    }
 
     #[test]
     fn what_was_put_together_comes_out_again() {
