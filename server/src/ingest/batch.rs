@@ -7,6 +7,7 @@ use tokio::sync::{Mutex, mpsc};
 use super::{
     BATCH, QUEUE, Queued,
     replies::{Reply, deliver},
+    turns::{Order, Turn, Turns},
 };
 use crate::error::{Error, Result};
 
@@ -18,7 +19,7 @@ const LONGEST_DETOUR: usize = 64;
 /// What is done with a batch.
 #[derive(Clone)]
 pub(super) struct Ways<Q, C, A> {
-    /// Commits what can be committed quickly, and leaves the rest: `None`.
+    /// Commits, when its turn has come, what can be committed quickly, and leaves the rest: `None`.
     pub quick: Q,
     /// Commits all of it.
     pub thorough: C,
@@ -27,19 +28,20 @@ pub(super) struct Ways<Q, C, A> {
 }
 
 /// The quick way where there is none: everything is left.
-pub(super) async fn none<T, R>(items: Arc<Vec<T>>) -> Result<Vec<Option<R>>> {
+pub(super) async fn none<T, R>(items: Arc<Vec<T>>, _turn: Turn) -> Result<Vec<Option<R>>> {
     Ok(items.iter().map(|_| None).collect())
 }
 
 /// Starts `writers` tasks that share one queue.
 pub(super) fn start<T, R, Q, C, A, FQ, FC, FA>(
     writers: usize,
+    order: Order,
     ways: Ways<Q, C, A>,
 ) -> mpsc::Sender<Queued<T, R>>
 where
     T: Clone + Send + Sync + 'static,
     R: Send + 'static,
-    Q: Fn(Arc<Vec<T>>) -> FQ + Clone + Send + Sync + 'static,
+    Q: Fn(Arc<Vec<T>>, Turn) -> FQ + Clone + Send + Sync + 'static,
     C: Fn(Arc<Vec<T>>) -> FC + Clone + Send + Sync + 'static,
     A: Fn(Arc<Vec<T>>) -> FA + Clone + Send + Sync + 'static,
     FQ: Future<Output = Result<Vec<Option<R>>>> + Send + 'static,
@@ -47,7 +49,7 @@ where
     FA: Future<Output = Vec<Result<R>>> + Send + 'static,
 {
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let receiver = Arc::new(Mutex::new(receiver));
+    let receiver = Arc::new(Mutex::new((receiver, Turns::new(order))));
     for _ in 0..writers {
         tokio::spawn(write(receiver.clone(), ways.clone()));
     }
@@ -55,12 +57,12 @@ where
 }
 
 async fn write<T, R, Q, C, A, FQ, FC, FA>(
-    receiver: Arc<Mutex<mpsc::Receiver<Queued<T, R>>>>,
+    receiver: Arc<Mutex<(mpsc::Receiver<Queued<T, R>>, Turns)>>,
     ways: Ways<Q, C, A>,
 ) where
     T: Clone,
     R: Send + 'static,
-    Q: Fn(Arc<Vec<T>>) -> FQ,
+    Q: Fn(Arc<Vec<T>>, Turn) -> FQ,
     C: Fn(Arc<Vec<T>>) -> FC,
     A: Fn(Arc<Vec<T>>) -> FA,
     FQ: Future<Output = Result<Vec<Option<R>>>>,
@@ -70,11 +72,16 @@ async fn write<T, R, Q, C, A, FQ, FC, FA>(
     let mut detour = Detour::default();
     loop {
         let mut queued = Vec::new();
-        if receiver.lock().await.recv_many(&mut queued, BATCH).await == 0 {
-            return;
-        }
+        let turn = {
+            let (receiver, turns) = &mut *receiver.lock().await;
+            if receiver.recv_many(&mut queued, BATCH).await == 0 {
+                return;
+            }
+            turns.next()
+        };
         let batch: (Vec<T>, Vec<Reply<R>>) = queued.into_iter().unzip();
-        let left = if detour.is_over() { hurry(batch, &ways, &mut detour).await } else { Some(batch) };
+        let left = if detour.is_over() { hurry(batch, &ways, &mut detour, &turn).await } else { Some(batch) };
+        turn.comes().await;
         if let Some(left) = left {
             settle(left, &ways).await;
         }
@@ -107,17 +114,18 @@ async fn hurry<T, R, Q, C, A, FQ, FA>(
     (items, replies): (Vec<T>, Vec<Reply<R>>),
     ways: &Ways<Q, C, A>,
     detour: &mut Detour,
+    turn: &Turn,
 ) -> Option<(Vec<T>, Vec<Reply<R>>)>
 where
     T: Clone,
     R: Send + 'static,
-    Q: Fn(Arc<Vec<T>>) -> FQ,
+    Q: Fn(Arc<Vec<T>>, Turn) -> FQ,
     A: Fn(Arc<Vec<T>>) -> FA,
     FQ: Future<Output = Result<Vec<Option<R>>>>,
     FA: Future<Output = Vec<Result<R>>>,
 {
     let items = Arc::new(items);
-    match (ways.quick)(items.clone()).await {
+    match (ways.quick)(items.clone(), turn.clone()).await {
         Ok(outcomes) => {
             let mut left = (Vec::new(), Vec::new());
             let mut done = Vec::with_capacity(items.len());
@@ -132,6 +140,7 @@ where
             Some(left).filter(|(items, _)| !items.is_empty())
         }
         Err(Error::Unavailable(_)) => {
+            turn.comes().await;
             put_aside(items, replies, &ways.aside).await;
             None
         }
@@ -186,5 +195,59 @@ where
                 waiting.extend([(second.to_vec(), for_second), (first.to_vec(), replies)]);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex as Shared;
+
+    use tokio::sync::{Notify, oneshot};
+
+    use super::{super::replies::reply, *};
+
+    /// In which order two writers commit two numbers, the first of which is not ready before the second is taken, and,
+    /// where it need not wait, committed.
+    async fn committed(order: Order) -> Vec<u32> {
+        let (log, gate): (Arc<Shared<Vec<u32>>>, Arc<Notify>) = Default::default();
+        let (taken, mut was_taken) = mpsc::unbounded_channel();
+        let (into, opened) = (log.clone(), gate.clone());
+        let quick = move |batch: Arc<Vec<u32>>, turn: Turn| {
+            let (log, gate, taken) = (into.clone(), opened.clone(), taken.clone());
+            async move {
+                taken.send(batch[0]).unwrap();
+                if batch[0] == 0 {
+                    gate.notified().await;
+                }
+                turn.comes().await;
+                log.lock().unwrap().extend(batch.iter());
+                Ok(vec![Some(()); batch.len()])
+            }
+        };
+        let thorough = |batch: Arc<Vec<u32>>| async move { Ok(vec![(); batch.len()]) };
+        let aside = |_: Arc<Vec<u32>>| async { Vec::new() };
+        let queue = start(2, order, Ways { quick, thorough, aside });
+        let mut waiting: Vec<oneshot::Receiver<Result<()>>> = Vec::new();
+        for number in 0..2 {
+            let (reply, written) = reply();
+            queue.try_send((number, reply)).unwrap();
+            assert_eq!(was_taken.recv().await, Some(number));
+            waiting.push(written);
+        }
+        if order == Order::Any {
+            waiting.pop().unwrap().await.unwrap().unwrap();
+        }
+        gate.notify_one();
+        for written in waiting {
+            written.await.unwrap().unwrap();
+        }
+        let log = log.lock().unwrap();
+        log.clone()
+    }
+
+    #[tokio::test]
+    async fn who_took_first_commits_first_where_there_is_an_order() {
+        assert_eq!(committed(Order::AsTaken).await, [0, 1]);
+        assert_eq!(committed(Order::Any).await, [1, 0]);
     }
 }

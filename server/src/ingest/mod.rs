@@ -6,6 +6,7 @@
 pub mod aside;
 mod batch;
 pub mod replies;
+mod turns;
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -16,6 +17,7 @@ use aside::Aside;
 use batch::Ways;
 use replies::{Reply, reply};
 use tokio::sync::{mpsc, oneshot};
+use turns::{Order, Turn};
 
 use crate::{
     clock::Clock,
@@ -64,13 +66,15 @@ impl Ingest {
         let writers = if matches!(store, Store::Postgres(_)) { POSTGRES_WRITERS } else { 1 };
         let store = store.with_patience(PATIENCE).with_role(Role::Watch);
         let writer = Writer { store, clock, aside: aside.clone(), metrics };
-        let clicks = batch::start(writers, ways!(writer, quick_clicks, record_clicks, spool_clicks));
+        let clicks =
+            batch::start(writers, Order::Any, ways!(writer, quick_clicks, record_clicks, spool_clicks));
         // One writer: it would only wait for another one at the counts.
-        let capped_clicks = batch::start(1, ways!(writer, record_capped_clicks, spool_capped_clicks));
-        let sightings = batch::start(writers, ways!(writer, record_sightings, spool_sightings));
-        let postbacks =
-            batch::start(POSTBACK_WRITERS, ways!(writer, quick_postbacks, record_postbacks, spool_postbacks));
-        let late = batch::start(1, ways!(writer, record_late, spool_late));
+        let capped_clicks =
+            batch::start(1, Order::Any, ways!(writer, record_capped_clicks, spool_capped_clicks));
+        let sightings = batch::start(writers, Order::Any, ways!(writer, record_sightings, spool_sightings));
+        let of_postbacks = ways!(writer, quick_postbacks, record_postbacks, spool_postbacks);
+        let postbacks = batch::start(POSTBACK_WRITERS, Order::AsTaken, of_postbacks);
+        let late = batch::start(1, Order::Any, ways!(writer, record_late, spool_late));
         Self { clicks, capped_clicks, sightings, postbacks, late, aside }
     }
 
@@ -178,7 +182,7 @@ macro_rules! ways {
     };
     ($writer:ident, $quick:ident, $thorough:ident, $aside:ident) => {
         Ways {
-            quick: way!($writer, $quick),
+            quick: quick_way!($writer, $quick),
             thorough: way!($writer, $thorough),
             aside: way!($writer, $aside),
         }
@@ -197,8 +201,19 @@ macro_rules! way {
 }
 use way;
 
+macro_rules! quick_way {
+    ($writer:ident, $method:ident) => {{
+        let writer = $writer.clone();
+        move |batch, turn| {
+            let writer = writer.clone();
+            async move { writer.$method(batch, turn).await }
+        }
+    }};
+}
+use quick_way;
+
 impl Writer {
-    async fn quick_clicks(&self, batch: Arc<Vec<Click>>) -> Result<Vec<Option<()>>> {
+    async fn quick_clicks(&self, batch: Arc<Vec<Click>>, _turn: Turn) -> Result<Vec<Option<()>>> {
         let (began, clock, clicks) = (Instant::now(), self.clock.clone(), batch.clone());
         let are_new = db_commit!(&self.store, |queries, conn| {
             queries::record_clicks::commit_new(conn, &clicks, || clock.new_id())
@@ -253,9 +268,10 @@ impl Writer {
         Ok(vec![(); batch.len()])
     }
 
-    async fn quick_postbacks(&self, batch: Arc<Vec<Incoming>>) -> Result<Vec<Option<Answer>>> {
+    async fn quick_postbacks(&self, batch: Arc<Vec<Incoming>>, turn: Turn) -> Result<Vec<Option<Answer>>> {
         let began = Instant::now();
         let new = db_read!(&self.store, |queries, conn| queries::record_postbacks::judge_new(conn, &batch))?;
+        turn.comes().await;
         let answers =
             db_commit!(&self.store, |queries, conn| queries::record_postbacks::commit_new(conn, new))?;
         let written = answers.iter().flatten().count();
