@@ -16,6 +16,9 @@ const MOST_CONTENDED: usize = 5;
 /// How many batches at most go without the quick way after it was of no use.
 const LONGEST_DETOUR: usize = 64;
 
+/// Where writers take batches, and their turns.
+type Taking<T, R> = (mpsc::Receiver<Queued<T, R>>, Turns);
+
 /// What is done with a batch.
 #[derive(Clone)]
 pub(super) struct Ways<Q, C, A> {
@@ -56,10 +59,8 @@ where
     sender
 }
 
-async fn write<T, R, Q, C, A, FQ, FC, FA>(
-    receiver: Arc<Mutex<(mpsc::Receiver<Queued<T, R>>, Turns)>>,
-    ways: Ways<Q, C, A>,
-) where
+async fn write<T, R, Q, C, A, FQ, FC, FA>(receiver: Arc<Mutex<Taking<T, R>>>, ways: Ways<Q, C, A>)
+where
     T: Clone,
     R: Send + 'static,
     Q: Fn(Arc<Vec<T>>, Turn) -> FQ,
