@@ -139,7 +139,7 @@ fn found_by(scope: &PartnerScope, is_named: Condition, counted: Vec<PostbackId>)
 /// What is refused or otherwise out of the common has its own indexes, under conditions that are repeated here to the
 /// letter: a value that is bound is none that an index can be chosen by.
 fn is_uncommon() -> SqlLiteral<Bool> {
-    sql("code NOT IN ('accepted', 'accepted_pending', 'accepted_on_hold')")
+    sql("code <> 'accepted' AND code <> 'accepted_pending' AND code <> 'accepted_on_hold'")
 }
 
 fn of_outcome(mut query: Filtered, filter: &PostbackFilter) -> Filtered {
