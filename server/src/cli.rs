@@ -84,10 +84,15 @@ type Failure = Box<dyn std::error::Error>;
 /// How long what still runs on other threads may take at the end. An operation on a database that hangs may take for
 /// ever, and whoever asked for it has his answer.
 const END_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a thread that may block waits for more to do. They take turns, so that with a longer time each of some
+/// twenty would keep memory of its own, where a few do.
+const IDLE_THREAD: Duration = Duration::from_millis(10);
 
 /// Runs the command that the command line names.
 pub fn main() -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().thread_keep_alive(IDLE_THREAD).enable_all().build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return fail(error, 1),
     };

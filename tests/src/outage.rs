@@ -1,5 +1,7 @@
 //! Ways for a database to be away, and the database that they happen to.
 
+use std::{fs, os::unix::fs::symlink, path::PathBuf};
+
 use diesel::{SqliteConnection, connection::SimpleConnection};
 
 use crate::{Cluster, Line, Proxy, TestDatabase};
@@ -13,6 +15,8 @@ pub enum Outage {
     Stopped,
     /// Another process keeps the SQLite file for itself.
     Locked,
+    /// SQLite's write-ahead log cannot be brought to the disk.
+    Unsynced,
 }
 
 impl Outage {
@@ -24,7 +28,7 @@ impl Outage {
     /// Every one that can happen to a database beside others.
     pub fn all(database: &TestDatabase) -> Vec<Self> {
         if !database.is_postgres() {
-            return vec![Self::Locked];
+            return vec![Self::Locked, Self::Unsynced];
         }
         [Line::Refused, Line::Hanging, Line::Reset, Line::Slow].map(Self::Line).to_vec()
     }
@@ -36,7 +40,27 @@ pub struct Frail {
     pub database: TestDatabase,
     proxy: Option<Proxy>,
     lock: Option<SqliteConnection>,
+    log: Option<Hidden>,
     cluster: Option<Cluster>,
+}
+
+/// A file that is somewhere else, with a link in its place that leads nowhere.
+struct Hidden {
+    place: PathBuf,
+    elsewhere: PathBuf,
+}
+
+impl Hidden {
+    fn hide(place: PathBuf) -> Self {
+        let elsewhere = place.with_extension("elsewhere");
+        fs::rename(&place, &elsewhere).unwrap();
+        symlink(&place, &place).unwrap();
+        Self { place, elsewhere }
+    }
+
+    fn bring_back(self) {
+        fs::rename(self.elsewhere, self.place).unwrap();
+    }
 }
 
 impl Frail {
@@ -49,14 +73,14 @@ impl Frail {
             database.url = database.url.replace(&address, &started.address.to_string());
             proxy = Some(started);
         }
-        Self { database, proxy, lock: None, cluster: None }
+        Self { database, proxy, lock: None, log: None, cluster: None }
     }
 
     /// A fresh database in a PostgreSQL of its own.
     pub async fn alone() -> Self {
         let cluster = Cluster::start();
         let database = TestDatabase::create_on(&cluster.url).await;
-        Self { database, proxy: None, lock: None, cluster: Some(cluster) }
+        Self { database, proxy: None, lock: None, log: None, cluster: Some(cluster) }
     }
 
     /// Takes the database away.
@@ -67,6 +91,10 @@ impl Frail {
                 let mut lock = self.database.sqlite();
                 lock.batch_execute("BEGIN IMMEDIATE").unwrap();
                 self.lock = Some(lock);
+            }
+            Outage::Unsynced => {
+                let path = self.database.url.strip_prefix("sqlite:").expect("a file");
+                self.log = Some(Hidden::hide(format!("{path}-wal").into()));
             }
             Outage::Stopped => {
                 let processes = self.database.db_processes().await;
@@ -81,6 +109,9 @@ impl Frail {
             proxy.set(Line::Good);
         }
         self.lock = None;
+        if let Some(log) = self.log.take() {
+            log.bring_back();
+        }
         if let Some(cluster) = &mut self.cluster {
             cluster.go_on();
         }

@@ -15,13 +15,19 @@ pub mod scope;
 pub mod spool;
 pub mod sql_types;
 pub mod sqlite;
+mod write_ahead_log;
 
 use std::time::Duration;
 
 use gate::{Gate, Role};
 use pool::Pool;
+use write_ahead_log::WriteAheadLog;
 
-use crate::{config::DatabaseUrl, domain::time::Timestamp, error::Result};
+use crate::{
+    config::DatabaseUrl,
+    domain::time::Timestamp,
+    error::{Error, Result},
+};
 
 /// The open database. Cheap to clone.
 #[derive(Clone)]
@@ -36,6 +42,8 @@ pub enum Store {
         readers: Pool<sqlite::Conn>,
         /// The connection that carries the write-ahead log over.
         checkpointer: Pool<sqlite::Conn>,
+        /// The write-ahead log.
+        log: WriteAheadLog,
     },
 }
 
@@ -47,11 +55,15 @@ impl Store {
             DatabaseUrl::Postgres { config, tls } => {
                 Ok(Self::Postgres(postgres::pool((**config).clone(), tls.clone(), gate)))
             }
-            DatabaseUrl::Sqlite(path) => Ok(Self::Sqlite {
-                writer: sqlite::writer(path.clone(), gate.clone()),
-                readers: sqlite::readers(path.clone(), gate.clone()),
-                checkpointer: sqlite::checkpointer(path.clone(), gate),
-            }),
+            DatabaseUrl::Sqlite(path) => {
+                let log = WriteAheadLog::of(path);
+                Ok(Self::Sqlite {
+                    writer: sqlite::writer(path.clone(), gate.clone()).with_log(log.clone()),
+                    readers: sqlite::readers(path.clone(), gate.clone()),
+                    checkpointer: sqlite::checkpointer(path.clone(), gate),
+                    log,
+                })
+            }
         }
     }
 
@@ -59,10 +71,11 @@ impl Store {
     pub fn with_patience(self, patience: Duration) -> Self {
         match self {
             Self::Postgres(pool) => Self::Postgres(pool.with_patience(patience)),
-            Self::Sqlite { writer, readers, checkpointer } => Self::Sqlite {
+            Self::Sqlite { writer, readers, checkpointer, log } => Self::Sqlite {
                 writer: writer.with_patience(patience),
                 readers: readers.with_patience(patience),
                 checkpointer: checkpointer.with_patience(patience),
+                log,
             },
         }
     }
@@ -71,10 +84,11 @@ impl Store {
     pub fn for_management(self) -> Self {
         match self {
             Self::Postgres(pool) => Self::Postgres(pool.with_share(postgres::MANAGEMENT_CONNECTIONS)),
-            Self::Sqlite { writer, readers, checkpointer } => Self::Sqlite {
+            Self::Sqlite { writer, readers, checkpointer, log } => Self::Sqlite {
                 writer,
                 readers: readers.with_share(sqlite::MANAGEMENT_CONNECTIONS),
                 checkpointer,
+                log,
             },
         }
     }
@@ -83,11 +97,31 @@ impl Store {
     pub fn with_role(self, role: Role) -> Self {
         match self {
             Self::Postgres(pool) => Self::Postgres(pool.with_role(role)),
-            Self::Sqlite { writer, readers, checkpointer } => Self::Sqlite {
+            Self::Sqlite { writer, readers, checkpointer, log } => Self::Sqlite {
                 writer: writer.with_role(role),
                 readers: readers.with_role(role),
                 checkpointer: checkpointer.with_role(role),
+                log,
             },
+        }
+    }
+
+    /// The same database, for somebody who goes on before what was committed is safe, and sees to that with
+    /// [`Store::settled`]. PostgreSQL's commits are safe at once.
+    pub fn in_haste(self) -> Self {
+        match self {
+            Self::Postgres(pool) => Self::Postgres(pool),
+            Self::Sqlite { writer, readers, checkpointer, log } => {
+                Self::Sqlite { writer: writer.in_haste(), readers, checkpointer, log }
+            }
+        }
+    }
+
+    /// Returns when everything that was committed before is safe.
+    pub async fn settled(&self) -> Result<()> {
+        match self {
+            Self::Postgres(_) => Ok(()),
+            Self::Sqlite { writer, .. } => writer.settled().await,
         }
     }
 
@@ -127,6 +161,21 @@ impl Store {
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// Makes SQLite's write-ahead log one that can be relied on again, after the disk has failed: by bringing everything
+    /// that is in it into the database.
+    pub async fn trust_log_again(&self) -> Result<()> {
+        match self {
+            Self::Sqlite { writer, log, .. } if log.is_doubtful() => {
+                if !writer.clone().in_haste().run(sqlite::begin_log_anew).await? {
+                    return Err(Error::Unavailable("somebody reads the write-ahead log".into()));
+                }
+                log.has_begun_anew();
+                writer.settled().await
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -8,7 +8,10 @@ use std::{
 
 use tokio::{sync::Semaphore, time::timeout};
 
-use super::gate::{Gate, Role};
+use super::{
+    gate::{Gate, Role},
+    write_ahead_log::WriteAheadLog,
+};
 use crate::error::{Error, Result};
 
 type Open<C> = Box<dyn Fn() -> Result<C> + Send + Sync>;
@@ -23,6 +26,9 @@ pub struct Pool<C> {
     patience: Duration,
     share: Option<Arc<Semaphore>>,
     role: Role,
+    /// Where commits are safe only when this is synced.
+    log: Option<WriteAheadLog>,
+    is_hasty: bool,
 }
 
 struct Shared<C> {
@@ -40,6 +46,8 @@ impl<C> Clone for Pool<C> {
             patience: self.patience,
             share: self.share.clone(),
             role: self.role,
+            log: self.log.clone(),
+            is_hasty: self.is_hasty,
         }
     }
 }
@@ -54,7 +62,19 @@ impl<C: Send + 'static> Pool<C> {
     ) -> Self {
         let permits = Arc::new(Semaphore::new(size));
         let shared = Shared { gate, open: Box::new(open), is_sound, idle: Mutex::default(), permits };
-        Self { shared: Arc::new(shared), patience: PATIENCE, share: None, role: Role::Usual }
+        let shared = Arc::new(shared);
+        Self { shared, patience: PATIENCE, share: None, role: Role::Usual, log: None, is_hasty: false }
+    }
+
+    /// The same connections, whose commits are safe only when a log is synced.
+    pub fn with_log(self, log: WriteAheadLog) -> Self {
+        Self { log: Some(log), ..self }
+    }
+
+    /// The same connections, for somebody who goes on before what was committed is safe, and sees to that with
+    /// [`Pool::settled`].
+    pub fn in_haste(self) -> Self {
+        Self { is_hasty: true, ..self }
     }
 
     /// The same connections, for operations that may take longer than a request.
@@ -85,7 +105,19 @@ impl<C: Send + 'static> Pool<C> {
         if self.role != Role::Scout && self.gate().is_closed() {
             return Err(Error::Unavailable("the database is away".into()));
         }
-        let outcome = timeout(self.patience, self.run_in_turn(operation)).await;
+        self.in_time(self.run_in_turn(operation)).await
+    }
+
+    /// Returns when everything that was committed before is safe.
+    pub async fn settled(&self) -> Result<()> {
+        match self.log.clone() {
+            Some(log) => self.in_time(aside(move || log.sync())).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn in_time<T>(&self, operation: impl Future<Output = Result<T>>) -> Result<T> {
+        let outcome = timeout(self.patience, operation).await;
         let outcome = outcome.unwrap_or_else(|_| {
             // What hangs for one may hang for the next.
             self.shared.lock_idle().clear();
@@ -107,14 +139,17 @@ impl<C: Send + 'static> Pool<C> {
             None => None,
         };
         let permit = self.shared.permits.clone().acquire_owned().await.map_err(closed)?;
-        let shared = self.shared.clone();
+        let (shared, log) = (self.shared.clone(), self.log.clone().filter(|_| !self.is_hasty));
         let run = move || {
             let _permits = (permit, share);
             let mut conn = match shared.take_idle() {
                 Some(conn) => conn,
                 None => (shared.open)()?,
             };
-            let outcome = operation(&mut conn);
+            let outcome = operation(&mut conn).and_then(|done| match log {
+                Some(log) => log.sync().map(|()| done),
+                None => Ok(done),
+            });
             match outcome {
                 // The others were opened to the same server: whatever has ended this one has ended them.
                 Err(Error::Unavailable(_)) => shared.lock_idle().clear(),
@@ -123,9 +158,14 @@ impl<C: Send + 'static> Pool<C> {
             }
             outcome
         };
-        let outcome = tokio::task::spawn_blocking(run).await;
-        outcome.map_err(|error| Error::Internal(error.to_string()))?
+        aside(run).await
     }
+}
+
+/// Runs an operation on a thread that may block.
+async fn aside<T: Send + 'static>(operation: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let outcome = tokio::task::spawn_blocking(operation).await;
+    outcome.map_err(|error| Error::Internal(error.to_string()))?
 }
 
 impl<C> Shared<C> {

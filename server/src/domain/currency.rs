@@ -1,7 +1,7 @@
 //! ISO 4217 currency codes and their minor units.
 //! Only the table and its look-up; amounts live in `money`.
 
-use std::fmt;
+use std::{collections::HashMap, fmt, sync::LazyLock};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -30,13 +30,18 @@ pub struct Currency {
     minor_units: u8,
 }
 
+/// The currencies by their codes.
+static CURRENCIES: LazyLock<HashMap<&str, Currency, foldhash::fast::RandomState>> = LazyLock::new(|| {
+    let of_units = |(minor_units, codes): (u8, &'static str)| {
+        codes.split(' ').map(move |code| (code, Currency { code, minor_units }))
+    };
+    CODES.into_iter().flat_map(of_units).collect()
+});
+
 impl Currency {
     /// Reads an active alphabetic code, upper case only.
     pub fn parse(text: &str) -> Option<Self> {
-        CODES.iter().find_map(|(minor_units, codes)| {
-            let code = codes.split(' ').find(|code| *code == text)?;
-            Some(Self { code, minor_units: *minor_units })
-        })
+        CURRENCIES.get(text).copied()
     }
 
     /// Returns the code, such as `EUR`.

@@ -12,6 +12,9 @@ use super::time::Timestamp;
 /// Starts the text of a reference to a record by the caller's own id.
 const EXTERNAL_PREFIX: &str = "ext:";
 
+/// How long the text of an id is: a prefix, and 26 characters.
+const TEXT_BYTES: usize = 30;
+
 /// What all ids have in common: 16 bytes of UUIDv7 (RFC 9562), a prefix, one text.
 pub trait Id: Copy + Sized {
     /// Starts the text of each id of this kind, such as `adv_`.
@@ -25,6 +28,14 @@ pub trait Id: Copy + Sized {
 
     /// Returns the bytes as they are stored.
     fn bytes(&self) -> &[u8; 16];
+
+    /// Returns its text.
+    fn text(&self) -> String {
+        let mut text = String::with_capacity(TEXT_BYTES);
+        text.push_str(Self::PREFIX);
+        base32::push(&mut text, self.bytes());
+        text
+    }
 
     /// Reads the prefix (exactly) and 26 characters of base32 (in either case).
     fn parse(text: &str) -> Option<Self> {
@@ -70,7 +81,7 @@ macro_rules! ids {
 
         impl fmt::Display for $name {
             fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(formatter, "{}{}", $prefix, base32::encode(&self.0))
+                formatter.write_str(&self.text())
             }
         }
 
@@ -82,7 +93,7 @@ macro_rules! ids {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str(&self.text())
             }
         }
 

@@ -258,11 +258,14 @@ pub(super) fn placeholder_error(name: &str, text: &str) -> Option<FieldError> {
 fn is_name_in_capitals(text: &str) -> bool {
     let names = || PARAMETERS.iter().flat_map(|parameter| parameter.aliases.iter().chain([&parameter.name]));
     text.len() >= SHORTEST_NAME
-        && !text.bytes().any(|byte| byte.is_ascii_lowercase())
+        && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
         && names().any(|name| name.eq_ignore_ascii_case(text))
 }
 
 fn is_placeholder(text: &str) -> bool {
+    if !text.starts_with(['{', '$', '%', '[', '<', '#']) {
+        return false;
+    }
     let name = |inner: &str| {
         !inner.is_empty() && inner.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.!:".contains(&b))
     };

@@ -16,60 +16,55 @@ const MOST_CONTENDED: usize = 5;
 /// How many batches at most go without the quick way after it was of no use.
 const LONGEST_DETOUR: usize = 64;
 
-/// Where writers take batches, and their turns.
-type Taking<T, R> = (mpsc::Receiver<Queued<T, R>>, Turns);
+/// What is done with the batches of a queue.
+pub(super) trait Write: Clone + Send + Sync + 'static {
+    /// What is queued.
+    type Item: Clone + Send + Sync + 'static;
+    /// What is replied to it.
+    type Reply: Send + 'static;
 
-/// What is done with a batch.
-#[derive(Clone)]
-pub(super) struct Ways<Q, C, A> {
-    /// Commits, when its turn has come, what can be committed quickly, and leaves the rest: `None`.
-    pub quick: Q,
-    /// Commits all of it.
-    pub thorough: C,
+    /// Commits, when its turn has come, what can be committed quickly, and leaves the rest: `None`. Where there is no
+    /// quick way, everything is left.
+    fn quick(
+        &self,
+        batch: Arc<Vec<Self::Item>>,
+        _turn: Turn,
+    ) -> impl Future<Output = Result<Vec<Option<Self::Reply>>>> + Send {
+        async move { Ok(batch.iter().map(|_| None).collect()) }
+    }
+
+    /// Returns when what was committed quickly is safe.
+    fn settled(&self) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Commits all of it, safely.
+    fn thorough(&self, batch: Arc<Vec<Self::Item>>) -> impl Future<Output = Result<Vec<Self::Reply>>> + Send;
+
     /// Puts aside what the database cannot have.
-    pub aside: A,
+    fn aside(&self, batch: Arc<Vec<Self::Item>>) -> impl Future<Output = Vec<Result<Self::Reply>>> + Send;
 }
 
-/// The quick way where there is none: everything is left.
-pub(super) async fn none<T, R>(items: Arc<Vec<T>>, _turn: Turn) -> Result<Vec<Option<R>>> {
-    Ok(items.iter().map(|_| None).collect())
-}
+/// Items, and the places for their replies.
+type Batch<W> = (Vec<<W as Write>::Item>, Vec<Reply<<W as Write>::Reply>>);
+/// Where writers take batches, and their turns.
+type Taking<W> = (mpsc::Receiver<Queued<<W as Write>::Item, <W as Write>::Reply>>, Turns);
 
 /// Starts `writers` tasks that share one queue.
-pub(super) fn start<T, R, Q, C, A, FQ, FC, FA>(
+pub(super) fn start<W: Write>(
     writers: usize,
     order: Order,
-    ways: Ways<Q, C, A>,
-) -> mpsc::Sender<Queued<T, R>>
-where
-    T: Clone + Send + Sync + 'static,
-    R: Send + 'static,
-    Q: Fn(Arc<Vec<T>>, Turn) -> FQ + Clone + Send + Sync + 'static,
-    C: Fn(Arc<Vec<T>>) -> FC + Clone + Send + Sync + 'static,
-    A: Fn(Arc<Vec<T>>) -> FA + Clone + Send + Sync + 'static,
-    FQ: Future<Output = Result<Vec<Option<R>>>> + Send + 'static,
-    FC: Future<Output = Result<Vec<R>>> + Send + 'static,
-    FA: Future<Output = Vec<Result<R>>> + Send + 'static,
-{
+    way: W,
+) -> mpsc::Sender<Queued<W::Item, W::Reply>> {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let receiver = Arc::new(Mutex::new((receiver, Turns::new(order))));
     for _ in 0..writers {
-        tokio::spawn(write(receiver.clone(), ways.clone()));
+        tokio::spawn(write(receiver.clone(), way.clone()));
     }
     sender
 }
 
-async fn write<T, R, Q, C, A, FQ, FC, FA>(receiver: Arc<Mutex<Taking<T, R>>>, ways: Ways<Q, C, A>)
-where
-    T: Clone,
-    R: Send + 'static,
-    Q: Fn(Arc<Vec<T>>, Turn) -> FQ,
-    C: Fn(Arc<Vec<T>>) -> FC,
-    A: Fn(Arc<Vec<T>>) -> FA,
-    FQ: Future<Output = Result<Vec<Option<R>>>>,
-    FC: Future<Output = Result<Vec<R>>>,
-    FA: Future<Output = Vec<Result<R>>>,
-{
+async fn write<W: Write>(receiver: Arc<Mutex<Taking<W>>>, way: W) {
     let mut detour = Detour::default();
     loop {
         let mut queued = Vec::new();
@@ -80,11 +75,11 @@ where
             }
             turns.next()
         };
-        let batch: (Vec<T>, Vec<Reply<R>>) = queued.into_iter().unzip();
-        let left = if detour.is_over() { hurry(batch, &ways, &mut detour, &turn).await } else { Some(batch) };
+        let batch: Batch<W> = queued.into_iter().unzip();
+        let left = if detour.is_over() { hurry(batch, &way, &mut detour, &turn).await } else { Some(batch) };
         turn.comes().await;
         if let Some(left) = left {
-            settle(left, &ways).await;
+            settle(left, &way).await;
         }
     }
 }
@@ -110,39 +105,33 @@ impl Detour {
     }
 }
 
-/// Takes the quick way, and replies to those who could be committed; hands back the others.
-async fn hurry<T, R, Q, C, A, FQ, FA>(
-    (items, replies): (Vec<T>, Vec<Reply<R>>),
-    ways: &Ways<Q, C, A>,
+/// Takes the quick way, and has those replied to who could be committed, when that is safe: nobody else waits for it.
+/// Hands back the others.
+async fn hurry<W: Write>(
+    (items, replies): Batch<W>,
+    way: &W,
     detour: &mut Detour,
     turn: &Turn,
-) -> Option<(Vec<T>, Vec<Reply<R>>)>
-where
-    T: Clone,
-    R: Send + 'static,
-    Q: Fn(Arc<Vec<T>>, Turn) -> FQ,
-    A: Fn(Arc<Vec<T>>) -> FA,
-    FQ: Future<Output = Result<Vec<Option<R>>>>,
-    FA: Future<Output = Vec<Result<R>>>,
-{
+) -> Option<Batch<W>> {
     let items = Arc::new(items);
-    match (ways.quick)(items.clone(), turn.clone()).await {
+    match way.quick(items.clone(), turn.clone()).await {
         Ok(outcomes) => {
-            let mut left = (Vec::new(), Vec::new());
-            let mut done = Vec::with_capacity(items.len());
-            for ((item, reply), outcome) in items.iter().zip(replies).zip(outcomes) {
+            let (mut left, mut done) = ((Vec::new(), Vec::new()), Vec::with_capacity(items.len()));
+            for ((position, reply), outcome) in replies.into_iter().enumerate().zip(outcomes) {
                 match outcome {
-                    Some(result) => done.push((reply, Ok(result))),
-                    None => left.extend([(item.clone(), reply)]),
+                    Some(outcome) => done.push((position, reply, outcome)),
+                    None => left.extend([(items[position].clone(), reply)]),
                 }
             }
-            deliver(done);
-            detour.was_useful(left.0.len() < items.len());
+            detour.was_useful(!done.is_empty());
+            if !done.is_empty() {
+                tokio::spawn(reply_when_safe(items, done, way.clone()));
+            }
             Some(left).filter(|(items, _)| !items.is_empty())
         }
         Err(Error::Unavailable(_)) => {
             turn.comes().await;
-            put_aside(items, replies, &ways.aside).await;
+            put_aside(items, replies, way).await;
             None
         }
         // Because of one item, or of nobody: the thorough way finds out.
@@ -153,38 +142,43 @@ where
     }
 }
 
-async fn put_aside<T, R, FA>(items: Arc<Vec<T>>, replies: Vec<Reply<R>>, aside: impl Fn(Arc<Vec<T>>) -> FA)
-where
-    R: Send + 'static,
-    FA: Future<Output = Vec<Result<R>>>,
-{
-    let outcomes = aside(items).await;
+/// Replies to items of a batch that are committed. What may not be safe is put aside as well: it counts once.
+async fn reply_when_safe<W: Write>(
+    items: Arc<Vec<W::Item>>,
+    done: Vec<(usize, Reply<W::Reply>, W::Reply)>,
+    way: W,
+) {
+    match way.settled().await {
+        Ok(()) => deliver(done.into_iter().map(|(_, reply, outcome)| (reply, Ok(outcome)))),
+        Err(error) => {
+            tracing::error!(%error, "what was committed may not be safe");
+            let (items, replies) =
+                done.into_iter().map(|(position, reply, _)| (items[position].clone(), reply)).unzip();
+            put_aside(Arc::new(items), replies, &way).await;
+        }
+    }
+}
+
+async fn put_aside<W: Write>(items: Arc<Vec<W::Item>>, replies: Vec<Reply<W::Reply>>, way: &W) {
+    let outcomes = way.aside(items).await;
     deliver(replies.into_iter().zip(outcomes));
 }
 
 /// Commits a batch and replies. A batch that fails for a reason of one of its items is halved until the item is
 /// found: the others are not harmed.
-async fn settle<T, R, Q, C, A, FC, FA>(batch: (Vec<T>, Vec<Reply<R>>), ways: &Ways<Q, C, A>)
-where
-    T: Clone,
-    R: Send + 'static,
-    C: Fn(Arc<Vec<T>>) -> FC,
-    A: Fn(Arc<Vec<T>>) -> FA,
-    FC: Future<Output = Result<Vec<R>>>,
-    FA: Future<Output = Vec<Result<R>>>,
-{
+async fn settle<W: Write>(batch: Batch<W>, way: &W) {
     let mut contended = 0;
     let mut waiting = vec![batch];
     while let Some((items, mut replies)) = waiting.pop() {
-        let items: Arc<Vec<T>> = Arc::new(items);
-        let mut outcome = (ways.thorough)(items.clone()).await;
+        let items = Arc::new(items);
+        let mut outcome = way.thorough(items.clone()).await;
         while contended < MOST_CONTENDED && matches!(outcome, Err(Error::Contended(_))) {
             contended += 1;
-            outcome = (ways.thorough)(items.clone()).await;
+            outcome = way.thorough(items.clone()).await;
         }
         match outcome {
             Ok(results) => deliver(replies.into_iter().zip(results.into_iter().map(Ok))),
-            Err(Error::Unavailable(_) | Error::Contended(_)) => put_aside(items, replies, &ways.aside).await,
+            Err(Error::Unavailable(_) | Error::Contended(_)) => put_aside(items, replies, way).await,
             Err(error) if items.len() == 1 => {
                 tracing::error!(%error, "a request could not be written");
                 let why = error.to_string();
@@ -203,52 +197,114 @@ where
 mod tests {
     use std::sync::Mutex as Shared;
 
-    use tokio::sync::{Notify, oneshot};
+    use tokio::sync::{Notify, oneshot, watch};
 
     use super::{super::replies::reply, *};
+
+    /// Takes numbers as they come, and commits them into a log of the test's own.
+    #[derive(Clone)]
+    struct Numbers {
+        log: Arc<Shared<Vec<u32>>>,
+        /// Tells of each batch that is taken.
+        taken: mpsc::UnboundedSender<u32>,
+        /// What the batch that begins with 0 waits for before it is ready.
+        gate: Arc<Notify>,
+        /// What has to be there before anything is safe, and whether it is.
+        safe: watch::Receiver<Option<bool>>,
+    }
+
+    impl Write for Numbers {
+        type Item = u32;
+        type Reply = &'static str;
+
+        async fn quick(&self, batch: Arc<Vec<u32>>, turn: Turn) -> Result<Vec<Option<&'static str>>> {
+            self.taken.send(batch[0]).unwrap();
+            if batch[0] == 0 {
+                self.gate.notified().await;
+            }
+            turn.comes().await;
+            self.log.lock().unwrap().extend(batch.iter());
+            Ok(vec![Some("committed"); batch.len()])
+        }
+
+        async fn settled(&self) -> Result<()> {
+            let mut safe = self.safe.clone();
+            match *safe.wait_for(Option::is_some).await.unwrap() {
+                Some(true) => Ok(()),
+                _ => Err(Error::Unavailable("the disk has failed".into())),
+            }
+        }
+
+        async fn thorough(&self, batch: Arc<Vec<u32>>) -> Result<Vec<&'static str>> {
+            Ok(vec!["committed thoroughly"; batch.len()])
+        }
+
+        async fn aside(&self, batch: Arc<Vec<u32>>) -> Vec<Result<&'static str>> {
+            batch.iter().map(|_| Ok("put aside")).collect()
+        }
+    }
+
+    /// A queue of numbers with two writers.
+    struct Queue {
+        way: Numbers,
+        queue: mpsc::Sender<Queued<u32, &'static str>>,
+        was_taken: mpsc::UnboundedReceiver<u32>,
+        disk: watch::Sender<Option<bool>>,
+    }
+
+    impl Queue {
+        fn start(order: Order) -> Self {
+            let ((taken, was_taken), disk) = (mpsc::unbounded_channel(), watch::Sender::new(None));
+            let way = Numbers { log: Arc::default(), taken, gate: Arc::default(), safe: disk.subscribe() };
+            Self { queue: start(2, order, way.clone()), way, was_taken, disk }
+        }
+
+        /// Queues a number, and waits until a writer has it.
+        async fn put(&mut self, number: u32) -> oneshot::Receiver<Result<&'static str>> {
+            let (reply, written) = reply();
+            self.queue.try_send((number, reply)).unwrap();
+            assert_eq!(self.was_taken.recv().await, Some(number));
+            written
+        }
+    }
 
     /// In which order two writers commit two numbers, the first of which is not ready before the second is taken, and,
     /// where it need not wait, committed.
     async fn committed(order: Order) -> Vec<u32> {
-        let (log, gate): (Arc<Shared<Vec<u32>>>, Arc<Notify>) = Default::default();
-        let (taken, mut was_taken) = mpsc::unbounded_channel();
-        let (into, opened) = (log.clone(), gate.clone());
-        let quick = move |batch: Arc<Vec<u32>>, turn: Turn| {
-            let (log, gate, taken) = (into.clone(), opened.clone(), taken.clone());
-            async move {
-                taken.send(batch[0]).unwrap();
-                if batch[0] == 0 {
-                    gate.notified().await;
-                }
-                turn.comes().await;
-                log.lock().unwrap().extend(batch.iter());
-                Ok(vec![Some(()); batch.len()])
-            }
-        };
-        let thorough = |batch: Arc<Vec<u32>>| async move { Ok(vec![(); batch.len()]) };
-        let aside = |_: Arc<Vec<u32>>| async { Vec::new() };
-        let queue = start(2, order, Ways { quick, thorough, aside });
-        let mut waiting: Vec<oneshot::Receiver<Result<()>>> = Vec::new();
-        for number in 0..2 {
-            let (reply, written) = reply();
-            queue.try_send((number, reply)).unwrap();
-            assert_eq!(was_taken.recv().await, Some(number));
-            waiting.push(written);
-        }
+        let mut queue = Queue::start(order);
+        queue.disk.send_replace(Some(true));
+        let (first, second) = (queue.put(0).await, queue.put(1).await);
         if order == Order::Any {
-            waiting.pop().unwrap().await.unwrap().unwrap();
+            second.await.unwrap().unwrap();
+            queue.way.gate.notify_one();
+        } else {
+            queue.way.gate.notify_one();
+            second.await.unwrap().unwrap();
         }
-        gate.notify_one();
-        for written in waiting {
-            written.await.unwrap().unwrap();
-        }
-        let log = log.lock().unwrap();
-        log.clone()
+        first.await.unwrap().unwrap();
+        queue.way.log.lock().unwrap().clone()
     }
 
     #[tokio::test]
     async fn who_took_first_commits_first_where_there_is_an_order() {
         assert_eq!(committed(Order::AsTaken).await, [0, 1]);
         assert_eq!(committed(Order::Any).await, [1, 0]);
+    }
+
+    #[tokio::test]
+    async fn nobody_is_told_of_a_commit_before_it_is_safe_and_the_next_one_does_not_wait_for_that() {
+        for (is_safe, told) in [(true, "committed"), (false, "put aside")] {
+            let mut queue = Queue::start(Order::AsTaken);
+            let mut replies = Vec::new();
+            for number in 1..=5 {
+                replies.push(queue.put(number).await);
+            }
+            assert!(replies.iter_mut().all(|reply| reply.try_recv().is_err()));
+            queue.disk.send_replace(Some(is_safe));
+            for reply in replies {
+                assert_eq!(reply.await.unwrap().unwrap(), told);
+            }
+            assert_eq!(*queue.way.log.lock().unwrap(), [1, 2, 3, 4, 5]);
+        }
     }
 }

@@ -101,6 +101,7 @@ impl Watch {
     async fn find_out(&mut self) -> Result<()> {
         let store = self.store.clone().with_patience(PATIENCE).with_role(Role::Scout);
         db_read!(&store, |queries, conn| queries::health::ping(conn))?;
+        store.trust_log_again().await?;
         if !self.is_prepared {
             match prepare(&self.store, &self.clock, &self.master_key).await? {
                 Prepared::Ready => self.is_prepared = true,

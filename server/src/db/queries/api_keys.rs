@@ -25,6 +25,6 @@ pub fn find_any(conn: &mut Conn, id: ApiKeyId) -> QueryResult<Option<ApiKey>> {
         .inner_join(api_keys::table.on(api_keys::partner_id.eq(key_directory::partner_id)))
         .filter(key_directory::key_id.eq(id).and(api_keys::id.eq(id)))
         .select(ApiKey::as_select())
-        .first(conn)
+        .get_result(conn)
         .optional()
 }

@@ -71,7 +71,7 @@ pub fn is_reached(
 ) -> QueryResult<bool> {
     for (day, cap) in caps.periods(now) {
         let kept = click_counts::table.find((scope.id(), campaign, day)).select(click_counts::clicks);
-        let clicks = match kept.first(conn).optional()? {
+        let clicks = match kept.get_result(conn).optional()? {
             Some(clicks) => clicks,
             None => count(conn, scope, campaign, day)?,
         };

@@ -18,7 +18,7 @@ pub fn find(conn: &mut Conn, scope: &PartnerScope, id: ClickId) -> QueryResult<O
     clicks::table
         .filter(clicks::partner_id.eq(scope.id()).and(clicks::id.eq(id)))
         .select(Click::as_select())
-        .first(conn)
+        .get_result(conn)
         .optional()
 }
 

@@ -23,7 +23,7 @@ pub fn get(conn: &mut Conn, scope: &PartnerScope, id: ConversionId) -> QueryResu
     conversions::table
         .filter(conversions::partner_id.eq(scope.id()).and(conversions::id.eq(id)))
         .select(Conversion::as_select())
-        .first(conn)
+        .get_result(conn)
 }
 
 /// Conversions whose hold has ended, earliest end first.

@@ -104,5 +104,5 @@ fn sums(conn: &mut Conn, scope: &PartnerScope, goal: GoalId, limit: &Limit) -> Q
         .filter(conversions::goal_id.eq(goal).and(conversions::received_at.ge(limit.start)))
         .filter(sql::<Bool>(IS_TAKEN))
         .select((count_star(), sql::<BigInt>(MILLIONS), sql::<BigInt>(REST)))
-        .first(conn)
+        .get_result(conn)
 }

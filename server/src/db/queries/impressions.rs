@@ -18,7 +18,7 @@ pub fn find(conn: &mut Conn, scope: &PartnerScope, id: ClickId) -> QueryResult<O
     impressions::table
         .filter(impressions::partner_id.eq(scope.id()).and(impressions::id.eq(id)))
         .select(Impression::as_select())
-        .first(conn)
+        .get_result(conn)
         .optional()
 }
 

@@ -14,5 +14,5 @@ pub fn master_key_fingerprint(conn: &mut Conn, ours: &str) -> QueryResult<String
         .on_conflict(installation::name)
         .do_nothing()
         .execute(conn)?;
-    installation::table.find(MASTER_KEY).select(installation::value).first(conn)
+    installation::table.find(MASTER_KEY).select(installation::value).get_result(conn)
 }

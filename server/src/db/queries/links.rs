@@ -47,8 +47,8 @@ pub fn claim_number(
 pub fn route(conn: &mut Conn, name: LinkName) -> Result<Option<Route>> {
     let directory = link_directory::table.select((link_directory::partner_id, link_directory::link_id));
     let entry = match name {
-        LinkName::Number(number) => directory.find(i64::from(number.0)).first(conn).optional(),
-        LinkName::Id(id) => directory.filter(link_directory::link_id.eq(id)).first(conn).optional(),
+        LinkName::Number(number) => directory.find(i64::from(number.0)).get_result(conn).optional(),
+        LinkName::Id(id) => directory.filter(link_directory::link_id.eq(id)).get_result(conn).optional(),
     }?;
     let Some((partner_id, link_id)) = entry else { return Ok(None) };
     let scope = PartnerScope::established(partner_id);

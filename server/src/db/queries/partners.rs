@@ -19,7 +19,7 @@ pub fn insert(conn: &mut Conn, partner: &Partner) -> QueryResult<()> {
 
 /// The partner of a scope.
 pub fn get(conn: &mut Conn, scope: &PartnerScope) -> QueryResult<Partner> {
-    partners::table.filter(partners::id.eq(scope.id())).select(Partner::as_select()).first(conn)
+    partners::table.filter(partners::id.eq(scope.id())).select(Partner::as_select()).get_result(conn)
 }
 
 /// Changes a partner and returns it as it is then.

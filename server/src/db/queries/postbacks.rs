@@ -29,7 +29,7 @@ pub fn get(conn: &mut Conn, scope: &PartnerScope, id: PostbackId) -> QueryResult
     postbacks::table
         .filter(postbacks::partner_id.eq(scope.id()).and(postbacks::id.eq(id)))
         .select(Postback::as_select())
-        .first(conn)
+        .get_result(conn)
 }
 
 /// What enforcing would have answered, if it would have refused; the key that was named; how many lines.

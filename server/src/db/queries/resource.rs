@@ -15,7 +15,7 @@ macro_rules! resource {
                 Reference::Id(id) => query.filter($table::id.eq(id)),
                 Reference::External(id) => query.filter($table::external_id.eq(id)),
             };
-            query.select(<$row>::as_select()).first(conn).optional()
+            query.select(<$row>::as_select()).get_result(conn).optional()
         }
 
         /// The row that an id or an external id names, or "not found".

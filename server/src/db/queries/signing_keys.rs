@@ -31,7 +31,7 @@ pub fn find_any(conn: &mut Conn, id: KeyId) -> QueryResult<Option<(PartnerScope,
         .inner_join(signing_keys::table.on(signing_keys::partner_id.eq(key_directory::partner_id)))
         .filter(key_directory::key_id.eq(id).and(signing_keys::id.eq(id)))
         .select(SigningKey::as_select())
-        .first(conn)
+        .get_result(conn)
         .optional()?;
     Ok(found.map(|key| (PartnerScope::established(key.partner_id), key)))
 }
@@ -41,7 +41,7 @@ pub fn get(conn: &mut Conn, scope: &PartnerScope, id: KeyId) -> QueryResult<Sign
     signing_keys::table
         .filter(signing_keys::partner_id.eq(scope.id()).and(signing_keys::id.eq(id)))
         .select(SigningKey::as_select())
-        .first(conn)
+        .get_result(conn)
 }
 
 /// Changes a key and returns it as it is then.
@@ -98,5 +98,5 @@ pub fn revoke(conn: &mut Conn, scope: &PartnerScope, id: KeyId, now: Timestamp) 
     diesel::update(key.filter(signing_keys::revoked_at.is_null()))
         .set(signing_keys::revoked_at.eq(now))
         .execute(conn)?;
-    key.select(SigningKey::as_select()).first(conn)
+    key.select(SigningKey::as_select()).get_result(conn)
 }

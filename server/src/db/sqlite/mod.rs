@@ -30,7 +30,7 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations/sqlite")
 const READERS: usize = 4;
 /// What the REST API may use of them. The cache reads, too.
 pub(in crate::db) const MANAGEMENT_CONNECTIONS: usize = 3;
-/// WAL with FULL is what "committed" means here: it survives a power cut.
+/// WAL with FULL is what "committed" means here: it survives a power cut. The writer's log is synced by whoever uses it.
 const SET_UP: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                       PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;";
 
@@ -41,7 +41,8 @@ const LONGEST_LOG: i64 = 16_384;
 /// commit (whenever it has put pages of an index in order): with 32 MiB that was two fifths of the writer's time. It
 /// leaves checkpoints to a connection of their own: in the middle of its commits they would keep everybody waiting.
 pub fn writer(path: PathBuf, gate: Gate) -> Pool<Conn> {
-    pool(path, 1, gate, "PRAGMA cache_size = -4096; PRAGMA wal_autocheckpoint = 0")
+    let further = "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -4096; PRAGMA wal_autocheckpoint = 0";
+    pool(path, 1, gate, further)
 }
 
 /// The pool of one that carries the write-ahead log over into the database.
@@ -51,6 +52,8 @@ pub fn checkpointer(path: PathBuf, gate: Gate) -> Pool<Conn> {
 
 #[derive(diesel::QueryableByName)]
 struct Checkpoint {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    busy: i64,
     #[diesel(sql_type = diesel::sql_types::BigInt)]
     log: i64,
 }
@@ -62,12 +65,13 @@ pub fn checkpoint(conn: &mut Conn) -> Result<bool> {
 }
 
 /// Begins the log anew. The writer does it between two batches: one that came upon somebody else's lock would sleep up
-/// to a tenth of a second at a time. Nor does it wait for those who read for long: it will be asked again.
-pub fn begin_log_anew(conn: &mut Conn) -> Result<()> {
-    let begun = conn.batch_execute("PRAGMA busy_timeout = 20; PRAGMA wal_checkpoint(RESTART)");
+/// to a tenth of a second at a time. Nor does it wait for those who read for long: false, and it is to be asked again.
+pub fn begin_log_anew(conn: &mut Conn) -> Result<bool> {
+    conn.batch_execute("PRAGMA busy_timeout = 20")?;
+    let begun: QueryResult<Checkpoint> = diesel::sql_query("PRAGMA wal_checkpoint(RESTART)").get_result(conn);
     // Whatever became of it, the next batch waits as long as ever.
     conn.batch_execute("PRAGMA busy_timeout = 5000")?;
-    Ok(begun?)
+    Ok(begun?.busy == 0)
 }
 
 /// The pool that reads.
