@@ -1,5 +1,8 @@
 //! The queries, written once. This folder is mounted by `db::postgres` and by `db::sqlite`; `Conn` and `Db` are
 //! theirs. One file per table group, and one per operation that takes several steps.
+//!
+//! What has a unique key is read with `get_result`: `first` binds a `LIMIT`, and a statement with one is prepared again
+//! by SQLite each time: that was three quarters of what it took to look a link up.
 
 use super::{
     Conn, Db, bulk, has_flag, lock_conversions, lock_postbacks, names_goal, snapshot, spill, start_of_hour,
