@@ -168,11 +168,12 @@ impl Store {
     /// that is in it into the database.
     pub async fn trust_log_again(&self) -> Result<()> {
         match self {
-            Self::Sqlite { writer, log, .. } if log.is_doubtful() => {
+            Self::Sqlite { writer, log, .. } if log.check().is_err() => {
+                let failures = log.failures();
                 if !writer.clone().in_haste().run(sqlite::begin_log_anew).await? {
                     return Err(Error::Unavailable("somebody reads the write-ahead log".into()));
                 }
-                log.has_begun_anew();
+                log.is_mended(failures);
                 writer.settled().await
             }
             _ => Ok(()),

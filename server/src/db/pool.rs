@@ -105,13 +105,16 @@ impl<C: Send + 'static> Pool<C> {
         if self.role != Role::Scout && self.gate().is_closed() {
             return Err(Error::Unavailable("the database is away".into()));
         }
+        if let (Some(log), false) = (&self.log, self.role == Role::Scout) {
+            log.check()?;
+        }
         self.in_time(self.run_in_turn(operation)).await
     }
 
     /// Returns when everything that was committed before is safe.
     pub async fn settled(&self) -> Result<()> {
-        match self.log.clone() {
-            Some(log) => self.in_time(aside(move || log.sync())).await,
+        match &self.log {
+            Some(log) => self.in_time(log.sync_aside()).await,
             None => Ok(()),
         }
     }
@@ -147,7 +150,8 @@ impl<C: Send + 'static> Pool<C> {
                 None => (shared.open)()?,
             };
             let outcome = operation(&mut conn).and_then(|done| match log {
-                Some(log) => log.sync().map(|()| done),
+                // Whoever has asked: nobody may write on what is not safe.
+                Some(log) => log.sync().map(|()| done).inspect_err(|why| shared.gate.close(&why.to_string())),
                 None => Ok(done),
             });
             match outcome {
@@ -158,14 +162,9 @@ impl<C: Send + 'static> Pool<C> {
             }
             outcome
         };
-        aside(run).await
+        let outcome = tokio::task::spawn_blocking(run).await;
+        outcome.map_err(|error| Error::Internal(error.to_string()))?
     }
-}
-
-/// Runs an operation on a thread that may block.
-async fn aside<T: Send + 'static>(operation: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let outcome = tokio::task::spawn_blocking(operation).await;
-    outcome.map_err(|error| Error::Internal(error.to_string()))?
 }
 
 impl<C> Shared<C> {

@@ -1,6 +1,7 @@
 //! What was answered is on disk: the server is killed in the middle of its work, and stopped politely.
 
 use std::{
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -29,6 +30,28 @@ async fn kill_9_loses_nothing_that_was_answered() {
     assert_eq!(tally.rows, tally.report, "the report is the rows");
     let verified = verify(&database, &[]).await;
     assert_eq!(verified.code, Some(0), "{verified:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_looks_into_the_file_beside_the_server_takes_nothing_away() {
+    let database = TestDatabase::create().await;
+    let Some(path) = database.url.strip_prefix("sqlite:") else { return };
+    let server = Process::serve(tallyback(), &database, &[]).await;
+    let acme = Acme::set_up(server.agency(&database).await).await;
+    let mut clicks = 0;
+    for _ in 0..5 {
+        acme.click().await;
+        clicks += 1;
+        // Another process opens the file, reads it, and is the last to close it, as far as that one knows.
+        assert_eq!(database.db_number("SELECT count(*) FROM clicks").await, clicks);
+        assert_eq!(verify(&database, &[]).await.code, Some(0));
+        assert!(Path::new(&format!("{path}-wal")).exists(), "the server's log is gone");
+    }
+    for _ in 0..20 {
+        acme.click().await;
+    }
+    server.kill().await;
+    assert_eq!(database.db_number("SELECT count(*) FROM clicks").await, clicks + 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -94,10 +94,15 @@ fn open(path: &std::path::Path, further: &str) -> Result<Conn> {
     Ok(conn)
 }
 
-/// Makes an empty file for its owner alone, unless it is there.
+/// Makes an empty file for its owner alone, unless it is there. One that is there is not so much as opened: whoever closes
+/// a file gives up all locks that this process has on it, SQLite's as well, and then another process that looks at the
+/// database would take it for its own, and remove the write-ahead log.
 pub(in crate::db) fn make_private(path: &std::path::Path) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Runs an operation in one transaction that takes the write lock at once, so that it never has to be upgraded.
