@@ -22,7 +22,8 @@ pub struct Limits {
     pub headers: usize,
     /// Clicks in flight. As many as their queue holds: what is let in has its place there.
     pub clicks: usize,
-    /// Postbacks in flight. Half of their queue: a sender tries again, so it had better wait at home.
+    /// Postbacks in flight. Half as many: a sender tries again, so it had better wait at home. Their queue has room for
+    /// them beside the items of batches.
     pub postbacks: usize,
     /// All other requests in flight. The database serves a few of them at a time; more would only wait.
     pub management: usize,

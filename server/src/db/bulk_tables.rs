@@ -191,7 +191,7 @@ macro_rules! bulk_tables {
             [
                 partner_id: Uid = PartnerId,
                 hour: Utc = Timestamp,
-                kind: Text = String,
+                kind: Text = Kind,
                 advertiser_id: Uid = AdvertiserId,
                 campaign_id: Uid = CampaignId,
                 creative_id: Uid = CreativeId,
@@ -247,6 +247,7 @@ pub(in crate::db) mod types {
             postback::{About, Form},
             rate::Rate,
             time::Timestamp,
+            totals::Kind,
             visitor::ClickClass,
         },
     };

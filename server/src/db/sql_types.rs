@@ -31,6 +31,7 @@ use crate::domain::{
     setup::{DeepLinks, Status},
     signing::{KeyKind, SigningMode, StaticToken},
     time::Timestamp,
+    totals::Kind,
     visitor::{ClickClass, IpStorage},
 };
 
@@ -175,6 +176,29 @@ text_columns!(
     StaticToken,
     AuditAction,
 );
+
+column!(Text; Kind);
+impl ToSql<Text, Pg> for Kind {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        std::io::Write::write_fmt(out, format_args!("{self}"))?;
+        Ok(IsNull::No)
+    }
+}
+impl ToSql<Text, Sqlite> for Kind {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        out.set_value(self.to_string());
+        Ok(IsNull::No)
+    }
+}
+impl<DB: Backend> FromSql<Text, DB> for Kind
+where
+    String: FromSql<Text, DB>,
+{
+    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        let word = String::from_sql(value)?;
+        Self::parse(&word).ok_or_else(|| format!("unknown kind of cell {word:?}").into())
+    }
+}
 
 column!(Utc; Timestamp);
 /// PostgreSQL counts from 2000-01-01.

@@ -30,7 +30,10 @@ pub fn push(text: &mut String, bytes: &[u8]) {
         let mut block = [0; 8];
         block[3..3 + five.len()].copy_from_slice(five);
         let block = u64::from_be_bytes(block);
-        let characters = [35, 30, 25, 20, 15, 10, 5, 0].map(|shift| ALPHABET[(block >> shift & 31) as usize]);
+        let mut characters = [0; 8];
+        for (place, character) in characters.iter_mut().enumerate() {
+            *character = ALPHABET[(block >> (35 - 5 * place) & 31) as usize];
+        }
         let written = &characters[..text_length(five.len())];
         text.push_str(std::str::from_utf8(written).expect("the alphabet is ASCII"));
     }

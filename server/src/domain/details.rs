@@ -101,7 +101,9 @@ impl Object {
     /// Begins a member. Its name needs no escaping.
     fn name(&mut self, name: &str) {
         self.separate('{');
-        self.0.extend(["\"", name, "\":"]);
+        self.0.push('"');
+        self.0.push_str(name);
+        self.0.push_str("\":");
     }
 
     fn member(&mut self, name: &str, value: &Detail<'_>) {
@@ -141,7 +143,9 @@ impl Object {
         // All bytes are looked at, whatever the first ones are: many at once.
         let is_plain = |byte: u8| (byte >= b' ') & (byte != b'"') & (byte != b'\\');
         if text.bytes().fold(true, |so_far, byte| so_far & is_plain(byte)) {
-            self.0.extend(["\"", text, "\""]);
+            self.0.push('"');
+            self.0.push_str(text);
+            self.0.push('"');
         } else {
             self.0.push_str(&serde_json::Value::from(text).to_string());
         }

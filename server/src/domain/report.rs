@@ -7,7 +7,7 @@ use super::{
     currency::Currency,
     money::divide_half_even,
     time::Timestamp,
-    totals::{self, Sums, TotalKey},
+    totals::{Kind, Sums, TotalKey},
     visitor::ClickClass,
     words::words,
 };
@@ -87,20 +87,18 @@ pub struct Row {
 
 impl Row {
     fn add(&mut self, key: &TotalKey, sums: Sums) {
-        if let Some(class) = ClickClass::parse(&key.kind) {
-            *self.clicks.entry(class).or_default() += sums.events;
-        } else if let Some(status) = ConversionStatus::parse(&key.kind) {
-            self.conversions.entry(key.currency).or_default().entry(status).or_default().add(sums);
-            self.add_valid(key, status, sums);
-        } else if let Some(status) = key.kind.strip_prefix(totals::REBILL).and_then(ConversionStatus::parse) {
-            self.rebills.entry(key.currency).or_default().entry(status).or_default().add(sums);
-            self.add_valid(key, status, sums);
-        } else if key.kind == totals::NO_CONSENT {
-            self.no_consent_clicks += sums.events;
-        } else if let Some(class) = key.kind.strip_prefix(totals::IMPRESSION) {
-            match ClickClass::parse(class) {
-                Some(ClickClass::Human) => self.impressions += sums.events,
-                _ => self.filtered_impressions += sums.events,
+        match key.kind {
+            Kind::Click(class) => *self.clicks.entry(class).or_default() += sums.events,
+            Kind::NoConsent => self.no_consent_clicks += sums.events,
+            Kind::Impression(ClickClass::Human) => self.impressions += sums.events,
+            Kind::Impression(_) | Kind::ImpressionNoConsent => self.filtered_impressions += sums.events,
+            Kind::Conversion(status) => {
+                self.conversions.entry(key.currency).or_default().entry(status).or_default().add(sums);
+                self.add_valid(key, status, sums);
+            }
+            Kind::Rebill(status) => {
+                self.rebills.entry(key.currency).or_default().entry(status).or_default().add(sums);
+                self.add_valid(key, status, sums);
             }
         }
     }
@@ -195,7 +193,7 @@ mod tests {
         let midnight = Timestamp::parse("2026-11-22T00:00:00Z").unwrap();
         let key = TotalKey {
             hour: midnight.plus_seconds(hour * 3_600),
-            kind: class.as_str().to_owned(),
+            kind: Kind::Click(class),
             advertiser_id: AdvertiserId::from_bytes([1; 16]),
             campaign_id: Some(CampaignId::from_bytes([2; 16])),
             creative_id: None,
@@ -209,7 +207,7 @@ mod tests {
 
     fn conversion(hour: i64, status: ConversionStatus, currency: &str) -> (TotalKey, Sums) {
         let key = TotalKey {
-            kind: status.as_str().to_owned(),
+            kind: Kind::Conversion(status),
             goal_id: Some(GoalId::from_bytes([5; 16])),
             currency: Currency::parse(currency),
             ..click(hour, ClickClass::Human).0
@@ -235,13 +233,12 @@ mod tests {
 
     #[test]
     fn impressions_and_refusals_are_no_clicks() {
-        let of_kind =
-            |kind: &str| (TotalKey { kind: kind.to_owned(), ..click(1, ClickClass::Human).0 }, Sums::ONE);
+        let of_kind = |kind| (TotalKey { kind, ..click(1, ClickClass::Human).0 }, Sums::ONE);
         let row = total(&[
-            of_kind(&totals::impression(ClickClass::Human)),
-            of_kind(&totals::impression(ClickClass::Bot)),
-            of_kind(totals::IMPRESSION_NO_CONSENT),
-            of_kind(totals::NO_CONSENT),
+            of_kind(Kind::Impression(ClickClass::Human)),
+            of_kind(Kind::Impression(ClickClass::Bot)),
+            of_kind(Kind::ImpressionNoConsent),
+            of_kind(Kind::NoConsent),
         ]);
         assert_eq!((row.impressions, row.filtered_impressions, row.no_consent_clicks), (1, 2, 1));
         assert_eq!(row.conversion_rate(), None);
@@ -295,7 +292,7 @@ mod tests {
     #[test]
     fn rebills_are_counted_apart_and_paid_all_the_same() {
         let (key, sums) = conversion(1, ConversionStatus::Approved, "EUR");
-        let rebill = TotalKey { kind: format!("{}approved", totals::REBILL), ..key.clone() };
+        let rebill = TotalKey { kind: Kind::Rebill(ConversionStatus::Approved), ..key };
         let row = total(&[click(1, ClickClass::Human), (key, sums), (rebill, sums)]);
         assert_eq!((valid(&row), row.rebills(ConversionStatus::Approved)), (1, 1));
         assert_eq!(row.conversion_rate(), Some(1.0));
@@ -305,8 +302,8 @@ mod tests {
     #[test]
     fn what_no_click_led_to_stands_in_rows_of_its_own() {
         let (key, sums) = conversion(1, ConversionStatus::Approved, "EUR");
-        let alone = TotalKey { campaign_id: None, creative_id: None, link_id: None, ..key.clone() };
-        let cells = [click(1, ClickClass::Human), (key.clone(), sums), (alone, sums)];
+        let alone = TotalKey { campaign_id: None, creative_id: None, link_id: None, ..key };
+        let cells = [click(1, ClickClass::Human), (key, sums), (alone, sums)];
         for dimension in [Dimension::Campaign, Dimension::Creative, Dimension::Link] {
             let rows = group(&cells, &[dimension]);
             let (_, row) = rows.iter().find(|(values, _)| values[0].as_deref() == Some(NOT_LINKED)).unwrap();
@@ -319,7 +316,7 @@ mod tests {
     #[test]
     fn a_conversion_that_changed_its_status_is_in_one_place() {
         let (held, sums) = conversion(1, ConversionStatus::OnHold, "EUR");
-        let left = (held.clone(), sums.negated());
+        let left = (held, sums.negated());
         let row = total(&[(held, sums), left, conversion(1, ConversionStatus::Approved, "EUR")]);
         assert_eq!(row.conversions(ConversionStatus::OnHold), 0);
         assert_eq!(valid_sums(&row.conversions[&Currency::parse("EUR")]), sums);
@@ -343,7 +340,7 @@ mod tests {
     #[test]
     fn values_stand_in_the_order_of_the_dimensions() {
         let (key, sums) = conversion(1, ConversionStatus::Approved, "EUR");
-        let rows = group(&[(key.clone(), sums)], Dimension::ALL);
+        let rows = group(&[(key, sums)], Dimension::ALL);
         let expected = [
             some("2026-11-22T01:00:00Z"),
             some("2026-11-22"),

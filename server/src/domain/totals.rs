@@ -1,8 +1,8 @@
 //! What a click or a conversion adds to the totals that reports read.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::HashMap, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{
     conversion::{ConversionStatus, MatchMode},
@@ -23,27 +23,88 @@ pub const IMPRESSION: &str = "impression_";
 /// What the kind of a rebill begins with; its status follows.
 pub const REBILL: &str = "rebill_";
 
-/// The kind of a conversion: its status, and whether a customer came again.
-pub fn conversion(mode: MatchMode, status: ConversionStatus) -> String {
-    match mode {
-        MatchMode::Customer => format!("{REBILL}{status}"),
-        MatchMode::Transaction | MatchMode::Partner => status.as_str().to_owned(),
+/// What a cell counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Kind {
+    /// Clicks of a class.
+    Click(ClickClass),
+    /// Clicks without consent.
+    NoConsent,
+    /// Impressions of a class.
+    Impression(ClickClass),
+    /// Impressions without consent.
+    ImpressionNoConsent,
+    /// Conversions in a status.
+    Conversion(ConversionStatus),
+    /// Conversions of customers that came again, in a status.
+    Rebill(ConversionStatus),
+}
+
+impl Kind {
+    /// The kind of a conversion.
+    pub fn of(mode: MatchMode, status: ConversionStatus) -> Self {
+        match mode {
+            MatchMode::Customer => Self::Rebill(status),
+            MatchMode::Transaction | MatchMode::Partner => Self::Conversion(status),
+        }
+    }
+
+    /// Reads the word of a kind.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            NO_CONSENT => Some(Self::NoConsent),
+            IMPRESSION_NO_CONSENT => Some(Self::ImpressionNoConsent),
+            _ => {
+                let click = || ClickClass::parse(word).map(Self::Click);
+                let conversion = || ConversionStatus::parse(word).map(Self::Conversion);
+                let impression =
+                    || word.strip_prefix(IMPRESSION).and_then(ClickClass::parse).map(Self::Impression);
+                let rebill = || word.strip_prefix(REBILL).and_then(ConversionStatus::parse).map(Self::Rebill);
+                click().or_else(conversion).or_else(impression).or_else(rebill)
+            }
+        }
+    }
+
+    /// Whether what it counts has rows.
+    pub fn has_rows(self) -> bool {
+        !matches!(self, Self::NoConsent | Self::ImpressionNoConsent)
     }
 }
 
-/// The kind of an impression.
-pub fn impression(class: ClickClass) -> String {
-    format!("{IMPRESSION}{class}")
+/// Its word: a class or a status, with what tells an impression or a rebill.
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Click(class) => formatter.write_str(class.as_str()),
+            Self::NoConsent => formatter.write_str(NO_CONSENT),
+            Self::Impression(class) => write!(formatter, "{IMPRESSION}{class}"),
+            Self::ImpressionNoConsent => formatter.write_str(IMPRESSION_NO_CONSENT),
+            Self::Conversion(status) => formatter.write_str(status.as_str()),
+            Self::Rebill(status) => write!(formatter, "{REBILL}{status}"),
+        }
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Kind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        Self::parse(&word).ok_or_else(|| de::Error::custom(format!("`{word}` is no kind of cell")))
+    }
 }
 
 /// One cell of the totals: an hour, what is counted, and everything a report can ask for.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct TotalKey {
     /// Start of the hour, UTC.
     pub hour: Timestamp,
-    /// A click's class, a [`conversion`]'s status, [`impression`] of an impression's class, or one of the two without
-    /// consent.
-    pub kind: String,
+    /// What it counts.
+    pub kind: Kind,
     /// Whose link it was.
     pub advertiser_id: AdvertiserId,
     /// Absent where a conversion is not linked to a click.
@@ -103,7 +164,7 @@ impl Sums {
 
 /// What one commit adds to a partner's totals: each cell once.
 #[derive(Clone, PartialEq, Debug, Default)]
-pub struct Changes(BTreeMap<TotalKey, Sums>);
+pub struct Changes(HashMap<TotalKey, Sums, foldhash::fast::RandomState>);
 
 impl Changes {
     /// Adds to a cell.
@@ -121,9 +182,16 @@ impl Changes {
         self.0.remove(key).unwrap_or_default()
     }
 
-    /// The cells, in order.
+    /// The cells.
     pub fn into_cells(self) -> Vec<(TotalKey, Sums)> {
         self.0.into_iter().collect()
+    }
+
+    /// The cells, in order.
+    pub fn into_sorted_cells(self) -> Vec<(TotalKey, Sums)> {
+        let mut cells = self.into_cells();
+        cells.sort_unstable_by_key(|(key, _)| *key);
+        cells
     }
 }
 
@@ -206,7 +274,7 @@ mod tests {
     fn cell(hour: i64, kind: &str) -> TotalKey {
         TotalKey {
             hour: Timestamp::from_seconds(hour * 3_600),
-            kind: kind.to_owned(),
+            kind: Kind::parse(kind).unwrap(),
             advertiser_id: AdvertiserId::from_bytes([1; 16]),
             campaign_id: None,
             creative_id: None,
@@ -215,6 +283,21 @@ mod tests {
             goal_id: None,
             currency: Currency::parse("EUR"),
         }
+    }
+
+    #[test]
+    fn every_kind_has_a_word_of_its_own() {
+        let classes =
+            ClickClass::ALL.iter().flat_map(|class| [Kind::Click(*class), Kind::Impression(*class)]);
+        let statuses = ConversionStatus::ALL.iter();
+        let statuses = statuses.flat_map(|status| [Kind::Conversion(*status), Kind::Rebill(*status)]);
+        let kinds: Vec<_> =
+            classes.chain(statuses).chain([Kind::NoConsent, Kind::ImpressionNoConsent]).collect();
+        for kind in &kinds {
+            assert_eq!(Kind::parse(&kind.to_string()), Some(*kind));
+        }
+        assert_eq!(kinds.iter().filter(|kind| !kind.has_rows()).count(), 2);
+        assert_eq!(["", "impression_", "rebill_human", "Human"].map(Kind::parse), [None; 4]);
     }
 
     #[test]
@@ -235,11 +318,10 @@ mod tests {
     #[test]
     fn each_cell_is_changed_once_and_cells_are_in_order() {
         let late = cell(2, "approved");
-        let changes =
-            Changes::from_iter([(late.clone(), SALE), (cell(1, "human"), Sums::ONE), (late.clone(), SALE)]);
+        let changes = Changes::from_iter([(late, SALE), (cell(1, "human"), Sums::ONE), (late, SALE)]);
         let mut twice = SALE;
         twice.add(SALE);
-        assert_eq!(changes.into_cells(), [(cell(1, "human"), Sums::ONE), (late, twice)]);
+        assert_eq!(changes.into_sorted_cells(), [(cell(1, "human"), Sums::ONE), (late, twice)]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc};
 use tokio::sync::{Mutex, mpsc};
 
 use super::{
-    BATCH, QUEUE, Queued,
+    BATCH, Queued,
     replies::{Reply, deliver},
     turns::{Order, Turn, Turns},
 };
@@ -50,13 +50,14 @@ type Batch<W> = (Vec<<W as Write>::Item>, Vec<Reply<<W as Write>::Reply>>);
 /// Where writers take batches, and their turns.
 type Taking<W> = (mpsc::Receiver<Queued<<W as Write>::Item, <W as Write>::Reply>>, Turns);
 
-/// Starts `writers` tasks that share one queue.
+/// Starts `writers` tasks that share one queue of so many places.
 pub(super) fn start<W: Write>(
+    places: usize,
     writers: usize,
     order: Order,
     way: W,
 ) -> mpsc::Sender<Queued<W::Item, W::Reply>> {
-    let (sender, receiver) = mpsc::channel(QUEUE);
+    let (sender, receiver) = mpsc::channel(places);
     let receiver = Arc::new(Mutex::new((receiver, Turns::new(order))));
     for _ in 0..writers {
         tokio::spawn(write(receiver.clone(), way.clone()));
@@ -256,7 +257,7 @@ mod tests {
         fn start(order: Order) -> Self {
             let ((taken, was_taken), disk) = (mpsc::unbounded_channel(), watch::Sender::new(None));
             let way = Numbers { log: Arc::default(), taken, gate: Arc::default(), safe: disk.subscribe() };
-            Self { queue: start(2, order, way.clone()), way, was_taken, disk }
+            Self { queue: start(9, 2, order, way.clone()), way, was_taken, disk }
         }
 
         /// Queues a number, and waits until a writer has it.

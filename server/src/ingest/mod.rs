@@ -29,8 +29,10 @@ use crate::{
     metrics::Metrics,
 };
 
-/// Most requests that wait; beyond it the server sheds.
+/// Most requests of a kind that wait; beyond it the server sheds.
 const QUEUE: usize = 4_096;
+/// Most postbacks that wait: as many as come singly (`Limits::postbacks`), and all items of three batches.
+const POSTBACK_QUEUE: usize = 5_120;
 /// Most requests in one transaction: PostgreSQL takes 65,535 values in a statement, SQLite 32,766.
 const BATCH: usize = 500;
 /// Writers on PostgreSQL; SQLite has one by nature.
@@ -59,12 +61,13 @@ impl Ingest {
     pub fn start(store: Store, clock: Clock, aside: Aside, metrics: Arc<Metrics>) -> Self {
         let writers = if matches!(store, Store::Postgres(_)) { POSTGRES_WRITERS } else { 1 };
         let writer = Writer::new(store, clock, aside.clone(), metrics);
-        let clicks = batch::start(writers, Order::Any, Clicks(writer.clone()));
+        let clicks = batch::start(QUEUE, writers, Order::Any, Clicks(writer.clone()));
         // One writer: it would only wait for another one at the counts.
-        let capped_clicks = batch::start(1, Order::Any, CappedClicks(writer.clone()));
-        let sightings = batch::start(writers, Order::Any, Sightings(writer.clone()));
-        let postbacks = batch::start(POSTBACK_WRITERS, Order::AsTaken, Postbacks(writer.clone()));
-        let late = batch::start(1, Order::Any, LatePostbacks(writer));
+        let capped_clicks = batch::start(QUEUE, 1, Order::Any, CappedClicks(writer.clone()));
+        let sightings = batch::start(QUEUE, writers, Order::Any, Sightings(writer.clone()));
+        let postbacks =
+            batch::start(POSTBACK_QUEUE, POSTBACK_WRITERS, Order::AsTaken, Postbacks(writer.clone()));
+        let late = batch::start(POSTBACK_QUEUE, 1, Order::Any, LatePostbacks(writer));
         Self { clicks, capped_clicks, sightings, postbacks, late, aside }
     }
 
@@ -112,12 +115,10 @@ impl Ingest {
 
     /// How many clicks, impressions and postbacks wait for a writer, now.
     pub fn waiting(&self) -> [usize; 3] {
-        let capped = QUEUE - self.capped_clicks.capacity();
-        [
-            QUEUE - self.clicks.capacity() + capped,
-            QUEUE - self.sightings.capacity(),
-            QUEUE - self.postbacks.capacity(),
-        ]
+        fn of<T>(queue: &mpsc::Sender<T>) -> usize {
+            queue.max_capacity() - queue.capacity()
+        }
+        [of(&self.clicks) + of(&self.capped_clicks), of(&self.sightings), of(&self.postbacks)]
     }
 }
 

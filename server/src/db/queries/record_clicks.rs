@@ -9,7 +9,7 @@ use crate::{
     db::{rows::records::Click, scope::PartnerScope},
     domain::{
         ids::RowId,
-        totals::{Changes, Sums},
+        totals::{Changes, Kind, Sums},
     },
     error::Result,
 };
@@ -38,7 +38,7 @@ fn changes<'a>(
 ) -> impl Iterator<Item = (PartnerScope, RowId, Changes)> {
     let mut by_partner: BTreeMap<_, Changes> = BTreeMap::new();
     for click in clicks {
-        by_partner.entry(click.partner_id).or_default().add(click.cell(click.class.as_str()), Sums::ONE);
+        by_partner.entry(click.partner_id).or_default().add(click.cell(Kind::Click(click.class)), Sums::ONE);
     }
     let changes = by_partner.into_iter();
     changes.map(move |(partner, changes)| (PartnerScope::established(partner), delta_id(), changes))

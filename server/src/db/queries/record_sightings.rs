@@ -9,7 +9,7 @@ use crate::{
     domain::{
         click_id::ClickId,
         ids::{PartnerId, RowId},
-        totals::{Changes, Sums, impression as kind},
+        totals::{Changes, Kind, Sums},
     },
     error::Result,
 };
@@ -22,7 +22,7 @@ pub fn record(conn: &mut Conn, batch: &[Sighting], delta_id: impl Fn() -> RowId)
         match sighting {
             Sighting::Impression(impression) => impressions.push(Impression::clone(impression)),
             Sighting::WithoutConsent(scope, cell) => {
-                by_partner.entry(scope.id()).or_default().add(cell.clone(), Sums::ONE);
+                by_partner.entry(scope.id()).or_default().add(*cell, Sums::ONE);
             }
         }
     }
@@ -31,7 +31,7 @@ pub fn record(conn: &mut Conn, batch: &[Sighting], delta_id: impl Fn() -> RowId)
         by_partner
             .entry(impression.partner_id)
             .or_default()
-            .add(impression.cell(&kind(impression.class)), Sums::ONE);
+            .add(impression.cell(Kind::Impression(impression.class)), Sums::ONE);
     }
     let changes = by_partner.into_iter();
     let changes = changes.map(|(partner, changes)| (PartnerScope::established(partner), delta_id(), changes));

@@ -63,7 +63,7 @@ pub fn oldest(conn: &mut Conn, scope: &PartnerScope) -> Result<Option<Folding>> 
     let (deltas, changes): (Vec<_>, Vec<_>) = oldest.into_iter().unzip();
     let changes: Changes = changes.into_iter().flat_map(|Packed(cells)| cells).collect();
     let hours: Result<Vec<_>> =
-        changes.into_cells().into_iter().map(|(key, sums)| row(scope, key, sums)).collect();
+        changes.into_sorted_cells().into_iter().map(|(key, sums)| row(scope, key, sums)).collect();
     let folding = Folding { deltas, hours: hours? };
     Ok(Some(folding).filter(|folding| !folding.deltas.is_empty()))
 }

@@ -17,7 +17,7 @@ use crate::{
         ids::*,
         time::Timestamp,
         totals::{
-            Changes, Difference, IMPRESSION, IMPRESSION_NO_CONSENT, NO_CONSENT, REBILL, Sums, TotalKey,
+            Changes, Difference, IMPRESSION, IMPRESSION_NO_CONSENT, Kind, NO_CONSENT, REBILL, Sums, TotalKey,
             Verified,
         },
     },
@@ -34,7 +34,7 @@ struct Compared {
     #[diesel(sql_type = Utc)]
     hour: Timestamp,
     #[diesel(sql_type = Text)]
-    kind: String,
+    kind: Kind,
     #[diesel(sql_type = Uid)]
     advertiser_id: AdvertiserId,
     #[diesel(sql_type = Uid)]
@@ -84,8 +84,8 @@ struct Compared {
 pub fn compare(conn: &mut Conn, scope: &PartnerScope, mut tell: impl FnMut(&Difference)) -> Result<Verified> {
     spill(conn)?;
     snapshot(conn, |conn| {
-        let has_rows = |key: &TotalKey| ![NO_CONSENT, IMPRESSION_NO_CONSENT].contains(&key.kind.as_str());
-        let mut waiting: Changes = totals::waiting(conn, scope)?.filter(|(key, _)| has_rows(key)).collect();
+        let waiting = totals::waiting(conn, scope)?;
+        let mut waiting: Changes = waiting.filter(|(key, _)| key.kind.has_rows()).collect();
         let mut verified = Verified::default();
         let mut check = |key, totals, rows| verified.check(Difference { key, totals, rows }, &mut tell);
         let query =
@@ -95,7 +95,7 @@ pub fn compare(conn: &mut Conn, scope: &PartnerScope, mut tell: impl FnMut(&Diff
             sums.add(waiting.remove(&key));
             check(key, sums, rows);
         }
-        waiting.into_cells().into_iter().for_each(|(key, sums)| check(key, sums, Sums::default()));
+        waiting.into_sorted_cells().into_iter().for_each(|(key, sums)| check(key, sums, Sums::default()));
         Ok(verified)
     })
 }

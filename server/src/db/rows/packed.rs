@@ -17,7 +17,7 @@ use crate::domain::{
     currency::Currency,
     ids::Id,
     time::Timestamp,
-    totals::{Sums, TotalKey},
+    totals::{Kind, Sums, TotalKey},
 };
 
 /// Leads the bytes: postcard follows.
@@ -33,9 +33,9 @@ pub struct Packed(pub Vec<(TotalKey, Sums)>);
 struct Lists<'a> {
     /// In microseconds.
     hours: Vec<i64>,
-    #[serde(borrow)]
-    kinds: Vec<&'a str>,
+    kinds: Vec<Kind>,
     ids: Vec<Bytes>,
+    #[serde(borrow)]
     currencies: Vec<&'a str>,
     cells: Vec<Cell>,
 }
@@ -48,7 +48,7 @@ type Bytes = [u8; 16];
 impl Packed {
     fn to_bytes(&self) -> postcard::Result<Vec<u8>> {
         let (mut hours, mut kinds, mut ids, mut currencies) =
-            (List::default(), List::default(), List::default(), List::default());
+            (List::new(), List::new(), List::new(), List::new());
         let mut cells = Vec::with_capacity(self.0.len());
         for (key, sums) in &self.0 {
             let linked = [
@@ -61,7 +61,7 @@ impl Packed {
             ];
             let currency = key.currency.as_ref().map(|currency| currency.as_str());
             cells.push((
-                [hours.place(Some(key.hour.micros())), kinds.place(Some(&*key.kind))],
+                [hours.place(Some(key.hour.micros())), kinds.place(Some(key.kind))],
                 linked.map(|id| ids.place(id)),
                 currencies.place(currency),
                 (sums.events, sums.amount, sums.payout, sums.revenue),
@@ -91,7 +91,7 @@ impl Lists<'_> {
             ids.map(|place| find(&self.ids, place).copied());
         let key = TotalKey {
             hour: Timestamp::from_micros(*find(&self.hours, *hour)?),
-            kind: (*find(&self.kinds, *kind)?).to_owned(),
+            kind: *find(&self.kinds, *kind)?,
             advertiser_id: Id::from_bytes(advertiser?),
             campaign_id: campaign.map(Id::from_bytes),
             creative_id: creative.map(Id::from_bytes),
@@ -108,14 +108,17 @@ impl Lists<'_> {
     }
 }
 
-/// Different values, in the order in which they came.
-#[derive(Default)]
+/// Different values, in the order in which they came. The hash is seeded with chance, and quick.
 struct List<T> {
     values: Vec<T>,
-    places: HashMap<T, u32>,
+    places: HashMap<T, u32, foldhash::fast::RandomState>,
 }
 
 impl<T: Copy + Eq + Hash> List<T> {
+    fn new() -> Self {
+        Self { values: Vec::new(), places: HashMap::default() }
+    }
+
     /// The place of a value, counted from 1; 0 for none.
     fn place(&mut self, value: Option<T>) -> u32 {
         let Some(value) = value else { return 0 };
@@ -164,13 +167,16 @@ fn bytes(id: Option<impl Id>) -> Option<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ids::{AdvertiserId, GoalId, LinkId};
+    use crate::domain::{
+        conversion::ConversionStatus,
+        ids::{AdvertiserId, GoalId, LinkId},
+    };
 
     #[test]
     fn what_is_packed_comes_out_again() {
         let key = TotalKey {
             hour: Timestamp::from_seconds(1_790_000_400),
-            kind: "approved".to_owned(),
+            kind: Kind::Conversion(ConversionStatus::Approved),
             advertiser_id: AdvertiserId::from_bytes([1; 16]),
             campaign_id: None,
             creative_id: None,
@@ -180,7 +186,7 @@ mod tests {
             currency: Currency::parse("EUR"),
         };
         let sums = Sums { events: -1, amount: i128::MAX, payout: i128::MIN, revenue: 7 };
-        let packed = Packed(vec![(key.clone(), sums), (TotalKey { currency: None, ..key }, Sums::ONE)]);
+        let packed = Packed(vec![(key, sums), (TotalKey { currency: None, ..key }, Sums::ONE)]);
         let bytes = packed.to_bytes().unwrap();
         assert_eq!(Packed::read(&bytes).unwrap(), packed);
         for broken in [

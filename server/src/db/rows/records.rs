@@ -24,7 +24,7 @@ use crate::{
         postback::{About, Form},
         rate::Rate,
         time::Timestamp,
-        totals::{self, Sums, TotalKey},
+        totals::{Kind, Sums, TotalKey},
         trace::{ConversionSeen, Trace},
         visitor::ClickClass,
         worth::{Exchange, Terms},
@@ -54,10 +54,10 @@ macro_rules! visits {
 
         impl $name {
             /// The cell of the totals that it is counted in, as one of a kind.
-            pub fn cell(&self, kind: &str) -> TotalKey {
+            pub fn cell(&self, kind: Kind) -> TotalKey {
                 TotalKey {
                     hour: self.$time.start_of_hour(),
-                    kind: kind.to_owned(),
+                    kind,
                     advertiser_id: self.advertiser_id,
                     campaign_id: Some(self.campaign_id),
                     creative_id: self.creative_id,
@@ -264,7 +264,7 @@ impl Conversion {
     pub fn total(&self) -> (TotalKey, Sums) {
         let key = TotalKey {
             hour: self.event_time.start_of_hour(),
-            kind: totals::conversion(self.match_mode, self.status),
+            kind: Kind::of(self.match_mode, self.status),
             advertiser_id: self.advertiser_id,
             campaign_id: self.campaign_id,
             creative_id: self.creative_id,
@@ -349,7 +349,7 @@ pub struct TotalDelta {
 pub struct HourlyTotal {
     pub partner_id: PartnerId,
     pub hour: Timestamp,
-    pub kind: String,
+    pub kind: Kind,
     pub advertiser_id: AdvertiserId,
     pub campaign_id: CampaignId,
     pub creative_id: CreativeId,

@@ -34,8 +34,9 @@ const LARGEST_BYTES: usize = 1024 * 1024;
 /// Batches whose bodies are in memory at once.
 const MOST_IN_MEMORY: usize = 64;
 /// Batches whose items wait for the writer at once. With all the single postbacks that the door lets in they fit into
-/// the writer's queue; and while one is being committed, the next one is read.
-const MOST_IN_QUEUE: usize = 2;
+/// the writer's queue (`POSTBACK_QUEUE` of `ingest`); and while one is committed and the next one is judged, the third one
+/// is read.
+const MOST_IN_QUEUE: usize = 3;
 
 /// How many batches are under way, so that memory stays flat however many come.
 pub struct Batches {

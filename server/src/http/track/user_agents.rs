@@ -9,7 +9,8 @@ use crate::domain::{click_class::is_bot, visitor::Visitor};
 const MOST_KEPT: usize = 4_096;
 
 thread_local! {
-    static KEPT: RefCell<HashMap<Box<str>, Rc<UserAgent>>> = RefCell::default();
+    /// The hash is seeded with chance, and quick: strangers choose the texts.
+    static KEPT: RefCell<HashMap<Box<str>, Rc<UserAgent>, foldhash::fast::RandomState>> = RefCell::default();
 }
 
 /// What a User-Agent says.

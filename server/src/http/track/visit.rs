@@ -24,7 +24,7 @@ use crate::{
         redirect::{Destination, Way},
         setup::Status,
         targeting::Target,
-        totals::{IMPRESSION_NO_CONSENT, NO_CONSENT},
+        totals::Kind,
         visitor::ClickClass,
     },
     error::Result,
@@ -200,7 +200,7 @@ impl<'a> Visit<'a> {
     /// Records it as an impression; returns when that is committed.
     pub async fn show(self, state: &State) -> Result<Shown> {
         if !self.has_consent() {
-            self.count_refusal(state, IMPRESSION_NO_CONSENT).await?;
+            self.count_refusal(state, Kind::ImpressionNoConsent).await?;
             let reason = Some(CONSENT_REFUSED.to_owned());
             return Ok(Shown { id: None, class: None, reason, flags: Vec::new() });
         }
@@ -239,14 +239,14 @@ impl<'a> Visit<'a> {
 
     /// The visitor goes on even where not so much as a number can be kept.
     async fn without_consent(&self, state: &State) -> Followed {
-        if let Err(error) = self.count_refusal(state, NO_CONSENT).await {
+        if let Err(error) = self.count_refusal(state, Kind::NoConsent).await {
             state.counters.untracked();
             tracing::warn!(%error, "a visit without consent was not counted");
         }
         self.unfollowed()
     }
 
-    async fn count_refusal(&self, state: &State, kind: &str) -> Result<()> {
+    async fn count_refusal(&self, state: &State, kind: Kind) -> Result<()> {
         state.counters.consent_refused();
         let cell = self.click.cell(kind);
         state.ingest.record_sighting(Sighting::WithoutConsent(self.known.route.scope, cell)).await
