@@ -1,6 +1,6 @@
 //! Natural batching: one task takes what is queued, commits it, replies to each.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, hash::Hash, iter, sync::Arc};
 
 use tokio::sync::{Mutex, mpsc};
 
@@ -23,7 +23,12 @@ pub(super) trait Write: Clone + Send + Sync + 'static {
     /// What is replied to it.
     type Reply: Send + 'static;
 
-    /// Commits, when its turn has come, what can be committed quickly, and leaves the rest: `None`. Where there is no
+    /// What an item is about: two that share none of it may change places.
+    fn subjects(_item: &Self::Item) -> impl Iterator<Item = impl Hash> {
+        iter::empty::<()>()
+    }
+
+    /// Commits, when its turn is clear, what can be committed quickly, and leaves the rest: `None`. Where there is no
     /// quick way, everything is left.
     fn quick(
         &self,
@@ -74,7 +79,7 @@ async fn write<W: Write>(receiver: Arc<Mutex<Taking<W>>>, way: W) {
             if receiver.recv_many(&mut queued, BATCH).await == 0 {
                 return;
             }
-            turns.next()
+            turns.next(queued.iter().flat_map(|(item, _)| W::subjects(item)))
         };
         let batch: Batch<W> = queued.into_iter().unzip();
         let left = if detour.is_over() { hurry(batch, &way, &mut detour, &turn).await } else { Some(batch) };
@@ -218,12 +223,17 @@ mod tests {
         type Item = u32;
         type Reply = &'static str;
 
+        /// Numbers with the same last digit are about the same.
+        fn subjects(number: &u32) -> impl Iterator<Item = impl Hash> {
+            iter::once(number % 10)
+        }
+
         async fn quick(&self, batch: Arc<Vec<u32>>, turn: Turn) -> Result<Vec<Option<&'static str>>> {
             self.taken.send(batch[0]).unwrap();
             if batch[0] == 0 {
                 self.gate.notified().await;
             }
-            turn.comes().await;
+            turn.is_clear().await;
             self.log.lock().unwrap().extend(batch.iter());
             Ok(vec![Some("committed"); batch.len()])
         }
@@ -269,13 +279,13 @@ mod tests {
         }
     }
 
-    /// In which order two writers commit two numbers, the first of which is not ready before the second is taken, and,
-    /// where it need not wait, committed.
-    async fn committed(order: Order) -> Vec<u32> {
+    /// In which order two writers commit 0 and another number, which is taken before 0 is ready, and, where it need not
+    /// wait, committed.
+    async fn committed(order: Order, other: u32) -> Vec<u32> {
         let mut queue = Queue::start(order);
         queue.disk.send_replace(Some(true));
-        let (first, second) = (queue.put(0).await, queue.put(1).await);
-        if order == Order::Any {
+        let (first, second) = (queue.put(0).await, queue.put(other).await);
+        if order == Order::Any || other % 10 != 0 {
             second.await.unwrap().unwrap();
             queue.way.gate.notify_one();
         } else {
@@ -288,8 +298,9 @@ mod tests {
 
     #[tokio::test]
     async fn who_took_first_commits_first_where_there_is_an_order() {
-        assert_eq!(committed(Order::AsTaken).await, [0, 1]);
-        assert_eq!(committed(Order::Any).await, [1, 0]);
+        assert_eq!(committed(Order::AsTaken, 10).await, [0, 10]);
+        assert_eq!(committed(Order::AsTaken, 1).await, [1, 0], "they have nothing to do with each other");
+        assert_eq!(committed(Order::Any, 10).await, [10, 0]);
     }
 
     #[tokio::test]

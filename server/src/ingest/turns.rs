@@ -1,8 +1,14 @@
 //! The order of batches: several writers take them one after the other, get ready beside each other, and commit in the
-//! order in which they took. So of two reports in one queue the earlier one counts, whoever is faster.
+//! order in which they took, as far as it matters. So of two reports of one order the earlier one counts, whoever is
+//! faster; batches that have nothing in common are committed beside each other.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, HashSet},
+    hash::{BuildHasher, Hash},
+    sync::Arc,
+};
 
+use foldhash::fast::RandomState;
 use tokio::sync::watch;
 
 /// Whether batches of a queue have an order.
@@ -14,53 +20,74 @@ pub enum Order {
     AsTaken,
 }
 
+/// What a batch is about, as hashes: two that share none may change places.
+type Subjects = HashSet<u64, RandomState>;
+/// Batches that are not done yet, by their places.
+type UnderWay = BTreeMap<u64, Subjects>;
+
 /// Hands turns out.
 pub struct Turns {
     order: Order,
+    hash: RandomState,
     taken: u64,
-    /// How many have passed.
-    passed: Arc<watch::Sender<u64>>,
+    under_way: Arc<watch::Sender<UnderWay>>,
 }
 
 impl Turns {
     /// Turns of a queue.
     pub fn new(order: Order) -> Self {
-        Self { order, taken: 0, passed: Arc::new(watch::Sender::new(0)) }
+        let under_way = Arc::new(watch::Sender::new(UnderWay::new()));
+        Self { order, hash: RandomState::default(), taken: 0, under_way }
     }
 
-    /// The next one, for whoever has just taken a batch.
-    pub fn next(&mut self) -> Turn {
+    /// The next one, for whoever has just taken a batch that is about these.
+    pub fn next<S: Hash>(&mut self, subjects: impl Iterator<Item = S>) -> Turn {
+        if self.order == Order::Any {
+            return Turn(None);
+        }
+        let (place, hash) = (self.taken, &self.hash);
         self.taken += 1;
-        let place = (self.order == Order::AsTaken).then_some(self.taken - 1);
-        Turn(Arc::new(Place { place, passed: self.passed.clone() }))
+        let subjects = subjects.map(|subject| hash.hash_one(subject)).collect();
+        self.under_way.send_modify(|under_way| drop(under_way.insert(place, subjects)));
+        Turn(Some(Arc::new(Place { place, under_way: self.under_way.clone() })))
     }
 }
 
-/// The turn of a batch. It passes when the last handle of it is dropped, which is to be after it has come.
+/// The turn of a batch, if there is an order. It passes when the last handle of it is dropped.
 #[derive(Clone)]
-pub struct Turn(Arc<Place>);
+pub struct Turn(Option<Arc<Place>>);
 
 struct Place {
-    /// None: there is no order.
-    place: Option<u64>,
-    passed: Arc<watch::Sender<u64>>,
+    place: u64,
+    under_way: Arc<watch::Sender<UnderWay>>,
 }
 
 impl Turn {
     /// Returns when all earlier ones have passed.
     pub async fn comes(&self) {
-        if let Some(place) = self.0.place {
-            // The sender is alive: it is held here.
-            drop(self.0.passed.subscribe().wait_for(|passed| *passed >= place).await);
-        }
+        self.wait_for(|_, _| true).await;
+    }
+
+    /// Returns when all earlier ones have passed that are about the same.
+    pub async fn is_clear(&self) {
+        self.wait_for(|own, earlier| !own.is_disjoint(earlier)).await;
+    }
+
+    /// Waits for those earlier ones that are in the way.
+    async fn wait_for(&self, is_in_the_way: impl Fn(&Subjects, &Subjects) -> bool) {
+        let Some(Place { place, under_way }) = self.0.as_deref() else { return };
+        let is_free = |under_way: &UnderWay| {
+            let own = &under_way[place];
+            !under_way.range(..place).any(|(_, earlier)| is_in_the_way(own, earlier))
+        };
+        // The sender is alive: it is held here.
+        drop(under_way.subscribe().wait_for(is_free).await);
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(place) = self.place {
-            self.passed.send_modify(|passed| *passed = (*passed).max(place + 1));
-        }
+        self.under_way.send_modify(|under_way| drop(under_way.remove(&self.place)));
     }
 }
 
@@ -76,10 +103,18 @@ mod tests {
         timeout(Duration::from_millis(20), turn.comes()).await.is_ok()
     }
 
+    async fn is_clear(turn: &Turn) -> bool {
+        timeout(Duration::from_millis(20), turn.is_clear()).await.is_ok()
+    }
+
+    fn turn(turns: &mut Turns, subjects: &[&str]) -> Turn {
+        turns.next(subjects.iter())
+    }
+
     #[tokio::test]
     async fn a_turn_comes_when_the_earlier_ones_have_passed() {
         let mut turns = Turns::new(Order::AsTaken);
-        let [first, second, third] = [turns.next(), turns.next(), turns.next()];
+        let [first, second, third] = [(); 3].map(|()| turn(&mut turns, &[]));
         assert_eq!((has_come(&first).await, has_come(&second).await), (true, false));
         let kept = first.clone();
         drop(first);
@@ -91,9 +126,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn only_what_is_about_the_same_has_an_order() {
+        let mut turns = Turns::new(Order::AsTaken);
+        let [first, second, third] =
+            [&["a", "b"][..], &["c"], &["d", "b"]].map(|subjects| turn(&mut turns, subjects));
+        assert_eq!(
+            (is_clear(&first).await, is_clear(&second).await, is_clear(&third).await),
+            (true, true, false)
+        );
+        drop(second);
+        assert!(!is_clear(&third).await && !has_come(&third).await, "the first one is about the same");
+        drop(first);
+        assert!(is_clear(&third).await && has_come(&third).await);
+    }
+
+    #[tokio::test]
     async fn without_an_order_nobody_waits() {
         let mut turns = Turns::new(Order::Any);
-        let [_first, second] = [turns.next(), turns.next()];
-        assert!(has_come(&second).await);
+        let [_first, second] = [(); 2].map(|()| turn(&mut turns, &["a"]));
+        assert!(has_come(&second).await && is_clear(&second).await);
     }
 }

@@ -1,6 +1,7 @@
 //! What is done with the batches of each queue.
 
 use std::{
+    hash::Hash,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -148,10 +149,19 @@ impl Write for Postbacks {
     type Item = Incoming;
     type Reply = Answer;
 
+    /// Its click and its order: nothing else makes two reports one conversion, but customers, who take the thorough way.
+    fn subjects(incoming: &Incoming) -> impl Iterator<Item = impl Hash> {
+        let received = &incoming.received;
+        let order = received.report.as_ref().ok().and_then(|report| report.order_id.as_deref());
+        let order = order.map(|order| (received.scope.id(), None, Some(order)));
+        let click = received.click.and_then(Result::ok).map(|click| (received.scope.id(), Some(click), None));
+        click.into_iter().chain(order)
+    }
+
     async fn quick(&self, batch: Arc<Vec<Incoming>>, turn: Turn) -> Result<Vec<Option<Answer>>> {
         let (Writer { store, in_haste, metrics, .. }, began) = (&self.0, Instant::now());
         let new = db_read!(store, |queries, conn| queries::record_postbacks::judge_new(conn, &batch))?;
-        turn.comes().await;
+        turn.is_clear().await;
         let answers = db_commit!(in_haste, |queries, conn| queries::record_postbacks::commit_new(conn, new))?;
         let written = answers.iter().flatten().count();
         if written > 0 {
