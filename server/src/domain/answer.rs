@@ -33,6 +33,8 @@ impl Outcome {
     }
 }
 
+/// The member that names a conversion.
+const CONVERSION: &str = "conversion_id";
 /// Names the goal's own money, where no override applies.
 pub const GOALS_OWN: &str = "goal";
 
@@ -205,7 +207,11 @@ impl Serialize for Answer {
         body.serialize_entry("code", self.code.as_str())?;
         body.serialize_entry("message", &self.message)?;
         body.serialize_entry("postback_id", &self.postback_id)?;
-        body.serialize_entry("conversion_id", &self.conversion_id)?;
+        // A refusal may name the conversion that is in its way.
+        match self.facts.get(CONVERSION) {
+            Some(in_the_way) => body.serialize_entry(CONVERSION, in_the_way)?,
+            None => body.serialize_entry(CONVERSION, &self.conversion_id)?,
+        }
         // `status` is taken twice: by the problem's HTTP status and by the conversion's. The problem has it;
         // a refusal leaves no conversion whose status it could be.
         if is_success {
@@ -223,7 +229,7 @@ impl Serialize for Answer {
         if !is_success && !self.errors.is_empty() {
             body.serialize_entry("errors", &self.errors)?;
         }
-        for (name, fact) in &self.facts {
+        for (name, fact) in self.facts.iter().filter(|(name, _)| *name != CONVERSION) {
             body.serialize_entry(name, fact)?;
         }
         body.end()
@@ -379,6 +385,14 @@ mod tests {
             "received_bytes": 7,
         });
         assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn no_member_stands_twice() {
+        let refusal = Refusal::of(Code::DuplicateConflict).fact("conversion_id", conversion_id().to_string());
+        let text = serde_json::to_string(&Answer::refused(refusal)).unwrap();
+        assert_eq!(text.matches("\"conversion_id\":").count(), 1, "{text}");
+        assert!(text.contains(&format!("\"conversion_id\":\"{}\"", conversion_id())), "{text}");
     }
 
     #[test]

@@ -83,7 +83,7 @@ pub(super) fn count(
     price: Price,
 ) -> Counted {
     let doubts = doubts(report, facts, goal, source);
-    let decided = decided(report, &doubts);
+    let decided = decided(report, &facts.key, &doubts);
     let hold_until = Some(report.event_time.plus_seconds(goal.hold_seconds))
         .filter(|end| goal.hold_seconds > 0 && *end > facts.received_at)
         .filter(|_| decided == ConversionStatus::Approved && !skips_hold(report, &facts.key));
@@ -120,8 +120,10 @@ fn skips_hold(report: &Report, key: &KeyPowers) -> bool {
     report.status == Some(ConversionStatus::Approved) && key.may_decide_status
 }
 
-fn decided(report: &Report, doubts: &[&str]) -> ConversionStatus {
+/// What a weak token brings is never final, not even as a rejection: it would take the place of the genuine report.
+fn decided(report: &Report, key: &KeyPowers, doubts: &[&str]) -> ConversionStatus {
     match report.status {
+        _ if key.proof == Proof::WeakToken => ConversionStatus::Pending,
         Some(ConversionStatus::Rejected) => ConversionStatus::Rejected,
         _ if doubts.is_empty() => ConversionStatus::Approved,
         _ => ConversionStatus::Pending,

@@ -145,6 +145,16 @@ fn private_places(raw: &str) -> Vec<Range<usize>> {
     places
 }
 
+/// Whether an e-mail address or an international phone number stands somewhere in a text, with something before or after
+/// it.
+pub fn names_a_person(text: &str) -> bool {
+    let has_domain = |place: Range<usize>| {
+        let domain = text[place].trim_end_matches(['.', '-']).rsplit_once('.');
+        domain.is_some_and(|(_, top)| top.len() > 1 && top.chars().all(char::is_alphabetic))
+    };
+    emails(text).any(has_domain) || phones(text).next().is_some()
+}
+
 fn emails(raw: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     let is_local = |c: char| c.is_alphanumeric() || "._-+%'".contains(c);
     let is_host = |c: char| c.is_alphanumeric() || ".-%".contains(c);

@@ -8,6 +8,7 @@ use super::{
     conversion::ConversionStatus,
     currency::Currency,
     ids::{AdvertiserId, Id, PublisherId, Reference},
+    masking,
     money::{self, Micros},
     parameters::{PARAMETERS, Parameters},
     refusal::{FieldError, Refusal},
@@ -296,16 +297,26 @@ fn check_personal_data(parameters: &Parameters, form: Form) -> Result<(), Refusa
         .chain(unknown)
         .filter(|(name, _)| form == Form::Query || *name == "customer_id")
         .filter(|(name, value)| {
-            let is_personal = |text| is_email(text) || is_phone(text) || (is_phones(name) && is_number(text));
-            value.as_str().is_some_and(is_personal)
+            let is_personal = |text| names_a_person(text) || (is_phones(name) && is_number(text));
+            names_a_person(name) || value.as_str().is_some_and(is_personal)
         })
-        .map(|(name, _)| FieldError::new(name, "looks like an e-mail address or a phone number; send a hash"))
+        .map(|(name, _)| {
+            let name = masking::short(name);
+            FieldError::new(&*name, "looks like an e-mail address or a phone number; send a hash")
+        })
         .collect();
     match (errors.is_empty(), form) {
         (true, _) => Ok(()),
         (false, Form::Query) => Err(Refusal::fields(Code::PiiInUrl, errors)),
         (false, _) => Err(Refusal::fields(Code::Malformed, errors)),
     }
+}
+
+/// Whether a text looks like an e-mail address or a phone number, or has one in it.
+fn names_a_person(text: &str) -> bool {
+    // Most texts have none of these, and need not be looked at more closely.
+    let is_plain = !text.bytes().any(|byte| b"@+ %\\".contains(&byte));
+    !is_plain && (is_email(text) || is_phone(text) || masking::names_a_person(text))
 }
 
 /// Whether a text looks like an e-mail address.

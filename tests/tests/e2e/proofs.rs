@@ -39,6 +39,9 @@ async fn a_token_is_taken_where_the_advertiser_allows_it_and_waits_for_a_decisio
     let answer = get(&acme, &query("1", &weak)).await.expect(202);
     assert_eq!((&answer["code"], &answer["flags"]), (&json!("accepted_pending"), &json!(["weak_token"])));
 
+    let rejected = format!("{}&status=rejected", query("1r", &weak));
+    assert_eq!(get(&acme, &rejected).await.expect(202)["status"], "pending", "nothing of it is final");
+
     let bound = token(&acme, json!({"allowed_ips": ["127.0.0.1"]})).await;
     get(&acme, &query("2", &bound)).await.expect(201);
     let elsewhere = token(&acme, json!({"allowed_ips": ["192.0.2.1"]})).await;

@@ -477,7 +477,15 @@ async fn no_person_is_named_in_a_url_or_as_a_customer() {
     let app = TestApp::start().await;
     let acme = app.acme().await;
     let click_id = acme.click().await;
-    let people = ["jane@example.com", "Jane Doe <jane@example.co.uk>", "+49 151 12345678", "+4915112345678"];
+    let people = [
+        "jane@example.com",
+        "Jane Doe <jane@example.co.uk>",
+        "ask jane@example.com, please",
+        "jane%40example.com",
+        "+49 151 12345678",
+        "+4915112345678",
+        "call +49 151 12345678",
+    ];
     let names =
         ["advertiser", "goal", "click_id", "customer_id", "publisher_id", "order_id", "amount", "currency"];
     let names: Vec<&str> = names.into_iter().chain(["status", "event_time", "email"]).chain(STORED).collect();
@@ -496,6 +504,12 @@ async fn no_person_is_named_in_a_url_or_as_a_customer() {
         let problem = by_query(&acme, &sale).await.refused(400, "pii_in_url");
         assert_eq!(pointers(&problem), [name]);
         assert!(!problem.to_string().contains(number), "{problem:#}");
+    }
+    let problem = acme.report_by_url("jane%40example.com=1&goal=purchase").await.refused(400, "pii_in_url");
+    assert_eq!(pointers(&problem), ["[redacted]"]);
+    for harmless in ["2 @ 9.99", "a@", "@shop", "1 + 2", "x+12345678"] {
+        let sale = with(sale(&acme, &click_id), "adv_sub1", json!(harmless));
+        by_query(&acme, &with(sale, "order_id", json!(harmless))).await.expect(201);
     }
     for alias in ["tid", "txid", "pid", "et"] {
         let problem = acme.report_by_url(&format!("{alias}=jane%40example.com&goal=&order_id=")).await;
