@@ -61,7 +61,8 @@ impl LandingPage {
     ///
     /// Without a click-id macro in the template, `parameter=<id>` is appended to the query, or takes the
     /// place of the parameter if it is there. Without a click id (consent refused, nothing recorded), the
-    /// macro stays empty and nothing is appended. `None` if the result would lead to another host.
+    /// macro stays empty and the parameter goes: what it had is another click's id, or none. `None` if the result would
+    /// lead to another host.
     pub fn render<'a>(
         &self,
         click_id: Option<&'a str>,
@@ -77,8 +78,9 @@ impl LandingPage {
             has_dots |= fill(&mut filled, piece, value);
         }
         let complete = match click_id {
-            Some(id) if !self.has_click_id() => with_parameter(&filled, parameter, id),
-            _ => filled,
+            _ if self.has_click_id() => filled,
+            Some(id) => with_parameter(&filled, parameter, id),
+            None => without_parameter(filled, parameter),
         };
         if self.is_normal && !has_dots {
             return is_within(&self.origin, &complete).then_some(complete);
@@ -149,6 +151,19 @@ fn with_parameter(url: &str, name: &str, value: &str) -> String {
     pairs.insert(place.unwrap_or(pairs.len()), &pair);
     let query = pairs.join("&");
     format!("{base}?{}{fragment}", query.strip_prefix('&').unwrap_or(&query))
+}
+
+/// Takes a query parameter out, wherever it stands.
+fn without_parameter(url: String, name: &str) -> String {
+    let (before, fragment) = split_before(&url, '#');
+    let (base, query) = split_before(before, '?');
+    let pairs = || query.strip_prefix('?').unwrap_or_default().split('&');
+    if !pairs().any(|found| is_named(found, name)) {
+        return url;
+    }
+    let kept: Vec<&str> = pairs().filter(|found| !is_named(found, name)).collect();
+    let mark = if kept.is_empty() { "" } else { "?" };
+    format!("{base}{mark}{}{fragment}", kept.join("&"))
 }
 
 fn is_named(pair: &str, name: &str) -> bool {
@@ -226,10 +241,13 @@ mod tests {
     }
 
     #[test]
-    fn without_a_click_id_nothing_is_appended() {
+    fn without_a_click_id_nothing_is_appended_and_no_other_one_stays() {
         for (template, url) in [
             ("https://shop.test/?t={click_id}", "https://shop.test/?t="),
             ("https://shop.test/?a=1", "https://shop.test/?a=1"),
+            ("https://shop.test/a?kcid=1other&b=%201#top", "https://shop.test/a?b=%201#top"),
+            ("https://shop.test/a?b=1&%6bcid=1&kcid=#/?kcid=2", "https://shop.test/a?b=1#/?kcid=2"),
+            ("https://shop.test/?kcid=1other", "https://shop.test/"),
         ] {
             let page = LandingPage::parse(template).unwrap();
             assert_eq!(page.render(None, "kcid", |_| None).as_deref(), Some(url));
