@@ -507,9 +507,10 @@ async fn no_person_is_named_in_a_url_or_as_a_customer() {
     }
     let problem = acme.report_by_url("jane%40example.com=1&goal=purchase").await.refused(400, "pii_in_url");
     assert_eq!(pointers(&problem), ["[redacted]"]);
-    for harmless in ["2 @ 9.99", "a@", "@shop", "1 + 2", "x+12345678"] {
-        let sale = with(sale(&acme, &click_id), "adv_sub1", json!(harmless));
-        by_query(&acme, &with(sale, "order_id", json!(harmless))).await.expect(201);
+    let harmless = ["2 @ 9.99", "a@", "@shop", "1 + 2", "x+23456789"];
+    for text in harmless {
+        let sale = with(sale(&acme, &click_id), "adv_sub1", json!(text));
+        by_query(&acme, &with(sale, "order_id", json!(text))).await.expect(201);
     }
     for alias in ["tid", "txid", "pid", "et"] {
         let problem = acme.report_by_url(&format!("{alias}=jane%40example.com&goal=&order_id=")).await;
@@ -528,7 +529,7 @@ async fn no_person_is_named_in_a_url_or_as_a_customer() {
     }
     let hashed = with(sale(&acme, &click_id), "customer_id", json!("a".repeat(64)));
     assert_eq!(counted(&acme, by_query(&acme, &hashed).await).await["customer_id"], "a".repeat(64));
-    assert_eq!(acme.agency.all("/v1/conversions").await.len(), 1);
+    assert_eq!(acme.agency.all("/v1/conversions").await.len(), harmless.len() + 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
