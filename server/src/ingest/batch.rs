@@ -285,7 +285,7 @@ mod tests {
         let mut queue = Queue::start(order);
         queue.disk.send_replace(Some(true));
         let (first, second) = (queue.put(0).await, queue.put(other).await);
-        if order == Order::Any || other % 10 != 0 {
+        if order == Order::Any || !other.is_multiple_of(10) {
             second.await.unwrap().unwrap();
             queue.way.gate.notify_one();
         } else {
