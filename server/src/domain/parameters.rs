@@ -149,7 +149,8 @@ impl Parameters {
 
     /// The value under a canonical name.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.place(name).ok().map(|place| &self.values[place].1)
+        // They are few, and most differ in length.
+        self.values.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     /// The value under a canonical name, when it is text.

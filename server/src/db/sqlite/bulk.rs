@@ -12,7 +12,9 @@ use super::Conn;
 use crate::db::bulk_tables::{bulk_tables, bulk_visits, concat_columns, types::*};
 
 /// Rows that one statement inserts where there are so many: to begin and to end it costs as much as a row.
-const AT_ONCE: usize = 8;
+const MANY: usize = 32;
+/// The same for what is left of them.
+const SOME: usize = 8;
 
 /// A row that can be inserted. There is no clause: a row that is there already is an error.
 trait Insert: Sized {
@@ -98,8 +100,10 @@ bulk_tables!(insert_new);
 
 /// Inserts rows, none of which is there yet, in a transaction that ends where this fails.
 fn insert_all(conn: &mut Conn, rows: &[impl Insert]) -> QueryResult<()> {
-    let (many, few) = rows.as_chunks::<AT_ONCE>();
+    let (many, rest) = rows.as_chunks::<MANY>();
+    let (some, few) = rest.as_chunks::<SOME>();
     many.iter().try_for_each(|rows| Insert::insert(rows, conn))?;
+    some.iter().try_for_each(|rows| Insert::insert(rows, conn))?;
     few.iter().try_for_each(|row| Insert::insert(array::from_ref(row), conn))
 }
 
