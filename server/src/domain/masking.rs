@@ -32,6 +32,8 @@ const NAMES: [&str; 12] = [
 ];
 /// What our own secrets begin with.
 const SECRETS: [&str; 3] = ["whsec_", "tbk_", "tbt_"];
+/// As much of a secret follows that, where it is base64.
+const BASE64_LENGTH: usize = 44;
 /// An `@`, as it is, in a URL, and in JSON.
 const ATS: [&str; 3] = ["@", "%40", "\\u0040"];
 /// A `+` before a number, as it is and in a URL.
@@ -181,8 +183,11 @@ fn phones(raw: &str) -> impl Iterator<Item = Range<usize>> + '_ {
 fn secrets(raw: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     let is_of_secret = |c: char| c.is_ascii_alphanumeric() || "_+/=-%".contains(c);
     SECRETS.iter().flat_map(move |begin| raw.match_indices(begin)).map(move |(start, begin)| {
-        let after = &raw[start + begin.len()..];
-        start..raw.len() - after.trim_start_matches(is_of_secret).len()
+        let secret = start + begin.len();
+        // What was a `+` is a space in a query.
+        let ends = |place: usize, c: char| !is_of_secret(c) && (c != ' ' || place >= BASE64_LENGTH);
+        let end = raw[secret..].char_indices().find(|(place, c)| ends(*place, *c));
+        start..end.map_or(raw.len(), |(place, _)| secret + place)
     })
 }
 
@@ -244,6 +249,8 @@ mod tests {
         );
         assert_eq!(text(r#"{"a":"jane\u0040example.com"}"#, 4_096), r#"{"a":"[redacted]"}"#);
         assert_eq!(text("secret whsec_abc+/=, tbk_01", 4_096), "secret [redacted], [redacted]");
+        let as_in_a_query = format!("whsec_a {}= next", "b".repeat(41));
+        assert_eq!(text(&as_in_a_query, 4_096), "[redacted] next");
     }
 
     #[test]
