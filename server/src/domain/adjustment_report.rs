@@ -9,7 +9,8 @@ use super::{
     flags,
     ids::{AdvertiserId, ConversionId, Id, Reference},
     parameters::Parameters,
-    postback::{self, Faults, Form, Intent, is_email, is_phone},
+    personal_data::{is_email, is_phone},
+    postback::{self, Faults, Form, Intent},
     refusal::Refusal,
 };
 

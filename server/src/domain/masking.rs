@@ -6,7 +6,7 @@ use std::{borrow::Cow, ops::Range};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
-use super::postback::{PHONES, is_email, is_phone};
+use super::personal_data::{emails, is_email, is_phone, is_phones, phones};
 
 /// What stands where something was taken out.
 pub const REDACTED: &str = "[redacted]";
@@ -34,14 +34,9 @@ const NAMES: [&str; 12] = [
 const SECRETS: [&str; 3] = ["whsec_", "tbk_", "tbt_"];
 /// As much of a secret follows that, where it is base64.
 const BASE64_LENGTH: usize = 44;
-/// An `@`, as it is, in a URL, and in JSON.
-const ATS: [&str; 3] = ["@", "%40", "\\u0040"];
-/// A `+` before a number, as it is and in a URL.
-const PLUSES: [&str; 3] = ["+", "%2B", "%2b"];
-
 /// Whether the value under this name is never kept.
 pub fn is_private(name: &str) -> bool {
-    NAMES.iter().chain(&PHONES).any(|private| private.eq_ignore_ascii_case(name))
+    is_phones(name) || NAMES.iter().any(|private| private.eq_ignore_ascii_case(name))
 }
 
 /// A value as it may be kept: without secrets and personal data, and not longer than a parameter may be.
@@ -145,39 +140,6 @@ fn private_places(raw: &str) -> Vec<Range<usize>> {
         emails(raw).chain(phones(raw)).chain(secrets(raw)).chain(named(raw)).collect();
     places.sort_by_key(|place| (place.start, place.end));
     places
-}
-
-/// Whether an e-mail address or an international phone number stands somewhere in a text, with something before or after
-/// it.
-pub fn names_a_person(text: &str) -> bool {
-    let has_domain = |place: Range<usize>| {
-        let domain = text[place].trim_end_matches(['.', '-']).rsplit_once('.');
-        domain.is_some_and(|(_, top)| top.len() > 1 && top.chars().all(char::is_alphabetic))
-    };
-    emails(text).any(has_domain) || phones(text).next().is_some()
-}
-
-fn emails(raw: &str) -> impl Iterator<Item = Range<usize>> + '_ {
-    let is_local = |c: char| c.is_alphanumeric() || "._-+%'".contains(c);
-    let is_host = |c: char| c.is_alphanumeric() || ".-%".contains(c);
-    ATS.iter().flat_map(move |at| raw.match_indices(at)).filter_map(move |(start, at)| {
-        let (before, after) = (&raw[..start], &raw[start + at.len()..]);
-        let local = before.len() - before.trim_end_matches(is_local).len();
-        let host = after.len() - after.trim_start_matches(is_host).len();
-        (local > 0 && host > 0).then(|| start - local..start + at.len() + host)
-    })
-}
-
-fn phones(raw: &str) -> impl Iterator<Item = Range<usize>> + '_ {
-    let is_of_number = |c: char| c.is_ascii_digit() || " -()./".contains(c);
-    PLUSES.iter().flat_map(move |plus| raw.match_indices(plus)).filter_map(move |(start, plus)| {
-        let after = &raw[start + plus.len()..];
-        let number = &after[..after.len() - after.trim_start_matches(is_of_number).len()];
-        let digits = number.bytes().filter(u8::is_ascii_digit).count();
-        let stands_alone = !raw[..start].ends_with(|c: char| c.is_ascii_alphanumeric());
-        ((8..=15).contains(&digits) && stands_alone)
-            .then(|| start..start + plus.len() + number.trim_end().len())
-    })
 }
 
 fn secrets(raw: &str) -> impl Iterator<Item = Range<usize>> + '_ {

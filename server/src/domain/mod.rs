@@ -42,6 +42,7 @@ mod nearest;
 pub mod overrides;
 pub mod parameters;
 mod percent;
+pub mod personal_data;
 pub mod postback;
 pub mod pricing;
 pub mod rate;

@@ -11,6 +11,7 @@ use super::{
     masking,
     money::{self, Micros},
     parameters::{PARAMETERS, Parameters},
+    personal_data::{is_dialled, is_phones, names_a_person},
     refusal::{FieldError, Refusal},
     text::ExternalId,
     time::Timestamp,
@@ -297,7 +298,7 @@ fn check_personal_data(parameters: &Parameters, form: Form) -> Result<(), Refusa
         .chain(unknown)
         .filter(|(name, _)| form == Form::Query || *name == "customer_id")
         .filter(|(name, value)| {
-            let is_personal = |text| names_a_person(text) || (is_phones(name) && is_number(text));
+            let is_personal = |text| names_a_person(text) || (is_phones(name) && is_dialled(text));
             names_a_person(name) || value.as_str().is_some_and(is_personal)
         })
         .map(|(name, _)| {
@@ -310,42 +311,6 @@ fn check_personal_data(parameters: &Parameters, form: Form) -> Result<(), Refusa
         (false, Form::Query) => Err(Refusal::fields(Code::PiiInUrl, errors)),
         (false, _) => Err(Refusal::fields(Code::Malformed, errors)),
     }
-}
-
-/// Whether a text looks like an e-mail address or a phone number, or has one in it.
-fn names_a_person(text: &str) -> bool {
-    // Most texts have none of these, and need not be looked at more closely.
-    let is_plain = !text.bytes().any(|byte| b"@+ %\\".contains(&byte));
-    !is_plain && (is_email(text) || is_phone(text) || masking::names_a_person(text))
-}
-
-/// Whether a text looks like an e-mail address.
-pub fn is_email(text: &str) -> bool {
-    text.trim().split_once('@').is_some_and(|(local, host)| {
-        !local.is_empty()
-            && !host.contains(['@', ' ', '/'])
-            && host.split_once('.').is_some_and(|(_, top)| !top.is_empty())
-    })
-}
-
-/// Whether a text looks like an international phone number. A `+` in a query is a space.
-pub fn is_phone(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix(['+', ' ']) else { return false };
-    let digits = rest.bytes().filter(u8::is_ascii_digit).count();
-    (8..=15).contains(&digits) && rest.bytes().all(|byte| byte.is_ascii_digit() || b" -()./".contains(&byte))
-}
-
-/// Names whose value is a phone number, also without its country.
-pub const PHONES: [&str; 6] = ["phone", "phone_number", "telephone", "tel", "mobile", "msisdn"];
-
-fn is_phones(name: &str) -> bool {
-    PHONES.iter().any(|phones| phones.eq_ignore_ascii_case(name))
-}
-
-/// Whether a text may be a number that is dialled. Its hash has more digits.
-fn is_number(text: &str) -> bool {
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    (5..=15).contains(&digits) && text.bytes().all(|byte| byte.is_ascii_digit() || b" -()./+".contains(&byte))
 }
 
 /// What is said to a report that names nothing to match it by.
