@@ -83,8 +83,8 @@ async fn write<W: Write>(receiver: Arc<Mutex<Taking<W>>>, way: W) {
         };
         let batch: Batch<W> = queued.into_iter().unzip();
         let left = if detour.is_over() { hurry(batch, &way, &mut detour, &turn).await } else { Some(batch) };
-        turn.comes().await;
         if let Some(left) = left {
+            turn.comes().await;
             settle(left, &way).await;
         }
     }

@@ -42,14 +42,13 @@ macro_rules! columns {
             fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
                 out.push_sql(concat!("INSERT INTO ", $table, " ("));
                 out.push_sql(concat_columns!($($column),*));
-                out.push_sql(") SELECT * FROM unnest(");
-                let mut separator = "";
+                let mut before = ") SELECT unnest(";
                 $(
-                    out.push_sql(separator);
+                    out.push_sql(before);
                     out.push_bind_param::<Array<$sql>, _>(&self.$column)?;
-                    separator = ", ";
+                    before = "), unnest(";
                 )*
-                let _ = separator;
+                let _ = before;
                 out.push_sql(concat!(") ", $clause));
                 Ok(())
             }
