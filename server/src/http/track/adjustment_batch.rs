@@ -51,7 +51,7 @@ async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Resu
     let sender = Sender::of(state, &message.sender, intake::asked_intent(request));
     match message.items(request, state, &sender.powers)? {
         Ok(items) => {
-            let _turn = state.batches.take_turn().await?;
+            let _turn = state.batches.take_turn(items.len()).await?;
             Ok(Outcome::Judged(judge(state, &sender, &items).await))
         }
         Err(refusal) => refuse(state, &sender, refusal, message.content.len()).await.map(Outcome::Refused),

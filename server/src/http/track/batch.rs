@@ -33,10 +33,10 @@ use crate::{
 const LARGEST_BYTES: usize = 1024 * 1024;
 /// Batches whose bodies are in memory at once.
 const MOST_IN_MEMORY: usize = 64;
-/// Batches whose items wait for the writer at once. With all the single postbacks that the door lets in they fit into
-/// the writer's queue (`POSTBACK_QUEUE` of `ingest`); and while one is committed and the next one is judged, the third one
-/// is read.
-const MOST_IN_QUEUE: usize = 3;
+/// Items of batches that wait for a writer or are being read, at once. With all the single postbacks that the door lets in
+/// they fit into the writers' queue (`POSTBACK_QUEUE` of `ingest`); and while some are committed and judged, others are
+/// read.
+const MOST_IN_QUEUE: usize = 4_000;
 
 /// How many batches are under way, so that memory stays flat however many come.
 pub struct Batches {
@@ -57,9 +57,10 @@ impl Batches {
         self.in_memory.try_acquire().map_err(|_| Refusal::new(Code::Unavailable, full))
     }
 
-    /// Waits until few enough are being recorded.
-    pub async fn take_turn(&self) -> Result<SemaphorePermit<'_>> {
-        self.in_queue.acquire().await.map_err(|error| Error::Internal(error.to_string()))
+    /// Waits until few enough items are being recorded for so many more.
+    pub async fn take_turn(&self, items: usize) -> Result<SemaphorePermit<'_>> {
+        let places = u32::try_from(items.min(MOST_IN_QUEUE)).unwrap_or(u32::MAX);
+        self.in_queue.acquire_many(places).await.map_err(|error| Error::Internal(error.to_string()))
     }
 }
 

@@ -52,7 +52,7 @@ async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Resu
     let items = message.items(request, state, &powers)?;
     match powers.and_then(|powers| Ok((powers, items?))) {
         Ok((powers, items)) => {
-            let _in_queue = state.batches.take_turn().await?;
+            let _in_queue = state.batches.take_turn(items.len()).await?;
             let asked = intake::asked_intent(request);
             Ok(Outcome::Judged(judge(state, sender, &powers, &asked, &items).await))
         }
