@@ -304,6 +304,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_slow_batch_keeps_only_those_waiting_that_are_about_the_same() {
+        let mut queue = Queue::start(Order::AsTaken);
+        queue.disk.send_replace(Some(true));
+        let slow = queue.put(0).await;
+        for other in 1..=5 {
+            assert_eq!(queue.put(other).await.await.unwrap().unwrap(), "committed");
+        }
+        queue.way.gate.notify_one();
+        slow.await.unwrap().unwrap();
+        assert_eq!(*queue.way.log.lock().unwrap(), [1, 2, 3, 4, 5, 0]);
+    }
+
+    #[tokio::test]
     async fn nobody_is_told_of_a_commit_before_it_is_safe_and_the_next_one_does_not_wait_for_that() {
         for (is_safe, told) in [(true, "committed"), (false, "put aside")] {
             let mut queue = Queue::start(Order::AsTaken);

@@ -184,3 +184,31 @@ impl<'a> Verdicts<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn as_many_batches_as_their_items_find_room_for_are_recorded_at_once() {
+        let batches = Batches::default();
+        let mut small = Vec::new();
+        for _ in 0..60 {
+            small.push(batches.take_turn(50).await.unwrap());
+        }
+        let large = batches.take_turn(1_000).await.unwrap();
+        let has_room =
+            async |items| timeout(Duration::from_millis(20), batches.take_turn(items)).await.is_ok();
+        assert!(!has_room(1).await);
+        drop(small.pop());
+        assert_eq!((has_room(50).await, has_room(51).await), (true, false));
+        drop(large);
+        assert!(has_room(1_000).await);
+        drop(small);
+        assert!(has_room(usize::MAX).await, "whatever is larger than all the room gets all of it");
+    }
+}

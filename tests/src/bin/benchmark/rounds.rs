@@ -18,7 +18,7 @@ const WARM_UP_SECONDS: u64 = 2;
 /// Sales in a batch.
 const BATCH: usize = 1_000;
 /// Batches in a round, if the time is long enough: there must be a click for each sale.
-const MOST_BATCHES: usize = 100;
+const MOST_BATCHES: usize = 200;
 /// Connections that send batches.
 const BATCH_CONNECTIONS: usize = 4;
 
