@@ -33,7 +33,7 @@ use crate::{
 const QUEUE: usize = 4_096;
 /// Most postbacks that wait: as many as come singly (`Limits::postbacks`), and as many items of batches as may be there
 /// at once.
-const POSTBACK_QUEUE: usize = 6_144;
+const POSTBACK_QUEUE: usize = 5_120;
 /// Most requests in one transaction: PostgreSQL takes 65,535 values in a statement, SQLite 32,766.
 const BATCH: usize = 500;
 /// Writers on PostgreSQL; SQLite has one by nature.

@@ -48,13 +48,18 @@ async fn a_token_is_taken_where_the_advertiser_allows_it_and_waits_for_a_decisio
     get(&acme, &query("3", &elsewhere)).await.refused(403, "source_ip_not_allowed");
 
     let url = format!("{}/v1/postback", app.base_url);
-    let form = client().post(&url).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-    Answer::to(form.body(query("4", &weak))).await.expect(202);
+    let form = |body: String| {
+        let form = client().post(&url).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        Answer::to(form.body(body))
+    };
+    form(query("4", &weak)).await.expect(202);
+    form(query("5", "")).await.refused(401, "signature_missing");
+    get(&acme, &query("5", "")).await.refused(401, "signature_missing");
 
     let altered = weak.replace("tbt_", "tbk_");
     let mut typo = weak.clone();
     typo.replace_range(40..41, if &weak[40..41] == "0" { "1" } else { "0" });
-    for wrong in ["x", "", "tbt_", altered.as_str(), typo.as_str(), &weak[..80]] {
+    for wrong in ["x", "tbt_", altered.as_str(), typo.as_str(), &weak[..80]] {
         let answer = get(&acme, &query("5", wrong)).await;
         assert_eq!(answer.status, 401, "{wrong}: {}", answer.text);
     }

@@ -36,7 +36,7 @@ const MOST_IN_MEMORY: usize = 64;
 /// Items of batches that wait for a writer or are being read, at once. With all the single postbacks that the door lets in
 /// they fit into the writers' queue (`POSTBACK_QUEUE` of `ingest`); and while some are committed and judged, others are
 /// read.
-const MOST_IN_QUEUE: usize = 4_000;
+const MOST_IN_QUEUE: usize = 3_000;
 
 /// How many batches are under way, so that memory stays flat however many come.
 pub struct Batches {
@@ -197,7 +197,7 @@ mod tests {
     async fn as_many_batches_as_their_items_find_room_for_are_recorded_at_once() {
         let batches = Batches::default();
         let mut small = Vec::new();
-        for _ in 0..60 {
+        for _ in 0..40 {
             small.push(batches.take_turn(50).await.unwrap());
         }
         let large = batches.take_turn(1_000).await.unwrap();

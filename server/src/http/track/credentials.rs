@@ -114,7 +114,8 @@ impl<'a> Claim<'a> {
     }
 
     fn of_token(urlencoded: &str) -> Result<Option<Self>, Refusal> {
-        let Some(token) = parameters::raw_value(urlencoded, "token") else { return Ok(None) };
+        let token = parameters::raw_value(urlencoded, "token").filter(|token| !token.is_empty());
+        let Some(token) = token else { return Ok(None) };
         let token = TokenText::parse(token).ok_or_else(|| Refusal::of(Code::SignatureInvalid))?;
         Ok(Some(Self::Token(token)))
     }
