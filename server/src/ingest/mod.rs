@@ -34,8 +34,8 @@ const QUEUE: usize = 4_096;
 /// Most postbacks that wait: as many as come singly (`Limits::postbacks`), and as many items of batches as may be there
 /// at once.
 const POSTBACK_QUEUE: usize = 5_120;
-/// Most requests in one transaction: PostgreSQL takes 65,535 values in a statement, SQLite 32,766.
-const BATCH: usize = 500;
+/// Most requests in one transaction. More of them take more memory, and fewer more processor time.
+const BATCH: usize = 400;
 /// Writers on PostgreSQL; SQLite has one by nature.
 const POSTGRES_WRITERS: usize = 2;
 /// Writers of postbacks: while one commits, the other one judges.
