@@ -19,17 +19,18 @@ macro_rules! bulk_visits {
                 publisher_id: Nullable<Uid> = Option<PublisherId>,
                 $time: Utc = Timestamp,
                 class: Text = ClickClass,
-                reason: Nullable<Text> = Option<String>,
                 country: Nullable<Text> = Option<String>,
                 details: Text = Document,
-            ]
+            ],
+            [reason: Nullable<Text> = Option<String>]
         );
     };
 }
 pub(in crate::db) use bulk_visits;
 
 /// Calls a backend's macro once per table: function, table, row, columns with their types in SQL and in Rust; for rows
-/// that may be there already, the type of their id, or else the clause that says what becomes of them.
+/// that may be there already, the type of their id before the columns and behind them those that seldom hold anything, or
+/// else the clause that says what becomes of them.
 macro_rules! bulk_tables {
     ($insert_new:ident) => {
         bulk_visits!($insert_new, insert_clicks, "clicks", Click, clicked_at);
@@ -57,12 +58,12 @@ macro_rules! bulk_tables {
                 answer: Text = Document,
                 batch_index: Nullable<Integer> = Option<i32>,
                 test: Bool = bool,
-                not_enforced: Nullable<Text> = Option<String>,
                 about: Text = About,
                 order_id: Nullable<Text> = Option<String>,
                 trace: Nullable<Text> = Option<Document>,
                 rerunnable: Bool = bool,
-            ]
+            ],
+            [not_enforced: Nullable<Text> = Option<String>]
         );
 
         $insert_new!(
@@ -81,10 +82,8 @@ macro_rules! bulk_tables {
                 click_id: Nullable<Uid> = Option<ClickId>,
                 link_id: Nullable<Uid> = Option<LinkId>,
                 campaign_id: Nullable<Uid> = Option<CampaignId>,
-                creative_id: Nullable<Uid> = Option<CreativeId>,
                 publisher_id: Nullable<Uid> = Option<PublisherId>,
                 order_id: Nullable<Text> = Option<String>,
-                customer_id: Nullable<Text> = Option<String>,
                 status: Text = ConversionStatus,
                 flags: JsonDoc = Json<Vec<String>>,
                 amount_micros: Nullable<BigInt> = Option<Micros>,
@@ -94,7 +93,6 @@ macro_rules! bulk_tables {
                 clicked_at: Nullable<Utc> = Option<Timestamp>,
                 event_time: Utc = Timestamp,
                 received_at: Utc = Timestamp,
-                hold_until: Nullable<Utc> = Option<Timestamp>,
                 hold_end: Text = HoldEnd,
                 postback_id: Uid = PostbackId,
                 parameters: Text = Json<Map<String, Value>>,
@@ -102,9 +100,14 @@ macro_rules! bulk_tables {
                 view_through: Bool = bool,
                 payout_kind: Text = MoneyKind,
                 payout_number: BigInt = Micros,
-                payout_rule: Nullable<Text> = Option<String>,
                 revenue_kind: Text = MoneyKind,
                 revenue_number: BigInt = Micros,
+            ],
+            [
+                creative_id: Nullable<Uid> = Option<CreativeId>,
+                customer_id: Nullable<Text> = Option<String>,
+                hold_until: Nullable<Utc> = Option<Timestamp>,
+                payout_rule: Nullable<Text> = Option<String>,
                 revenue_rule: Nullable<Text> = Option<String>,
                 original_amount_micros: Nullable<BigInt> = Option<Micros>,
                 original_currency: Nullable<Text> = Option<Currency>,

@@ -1,5 +1,7 @@
 //! The answer to a postback: one body for every outcome and every form.
 
+use std::borrow::Cow;
+
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value, json};
 
@@ -38,13 +40,30 @@ const CONVERSION: &str = "conversion_id";
 /// Names the goal's own money, where no override applies.
 pub const GOALS_OWN: &str = "goal";
 
+/// Where the sums of a conversion come from: an override, or else the goal itself.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct MoneyRules {
+    /// The override of the payout.
+    pub payout: Option<String>,
+    /// The override of the revenue.
+    pub revenue: Option<String>,
+}
+
+impl MoneyRules {
+    /// The members of an answer that name them.
+    pub(super) fn named(&self) -> [(&'static str, &str); 2] {
+        [("payout_rule", &self.payout), ("revenue_rule", &self.revenue)]
+            .map(|(name, rule)| (name, rule.as_deref().unwrap_or(GOALS_OWN)))
+    }
+}
+
 /// What the sender of a postback is told.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Answer {
     /// The outcome.
     pub code: Code,
     /// The outcome in a sentence.
-    pub message: String,
+    pub message: Cow<'static, str>,
     /// The line of the log.
     pub postback_id: Option<PostbackId>,
     /// The conversion: the new one, or the first one.
@@ -54,11 +73,13 @@ pub struct Answer {
     /// When its hold ends.
     pub hold_until: Option<Timestamp>,
     /// What to do.
-    pub hint: Option<String>,
+    pub hint: Option<Cow<'static, str>>,
     /// What is noteworthy.
     pub flags: Vec<String>,
     /// Every field that is wrong.
     pub errors: Vec<FieldError>,
+    /// The rules of its money.
+    pub rules: Option<MoneyRules>,
     /// Further members.
     pub facts: Map<String, Value>,
 }
@@ -86,7 +107,7 @@ impl Answer {
     fn of(code: Code) -> Self {
         Self {
             code,
-            message: code.title().to_owned(),
+            message: code.title().into(),
             postback_id: None,
             conversion_id: None,
             status: None,
@@ -94,6 +115,7 @@ impl Answer {
             hint: None,
             flags: Vec::new(),
             errors: Vec::new(),
+            rules: None,
             facts: Map::new(),
         }
     }
@@ -110,10 +132,10 @@ impl Answer {
             status: Some(counted.status),
             hold_until: counted.hold_until,
             flags: counted.flags.clone(),
-            facts: Map::from_iter([
-                ("payout_rule".to_owned(), rule(&counted.price.payout_rule)),
-                ("revenue_rule".to_owned(), rule(&counted.price.revenue_rule)),
-            ]),
+            rules: Some(MoneyRules {
+                payout: counted.price.payout_rule.clone(),
+                revenue: counted.price.revenue_rule.clone(),
+            }),
             ..Self::of(counted.code())
         }
     }
@@ -142,8 +164,8 @@ impl Answer {
             _ => Code::Adjusted,
         };
         let message = match code {
-            Code::Duplicate => "Already adjusted: this is what came of it.".to_owned(),
-            other => other.title().to_owned(),
+            Code::Duplicate => "Already adjusted: this is what came of it.",
+            other => other.title(),
         };
         let amount = adjusted.amount.map(|(amount, currency)| amount.to_decimal(currency));
         let facts = Map::from_iter([
@@ -153,7 +175,7 @@ impl Answer {
             ("currency".to_owned(), json!(adjusted.amount.map(|(_, currency)| currency))),
         ]);
         Self {
-            message,
+            message: message.into(),
             conversion_id: Some(adjusted.conversion_id),
             status: Some(adjusted.status),
             facts,
@@ -163,15 +185,15 @@ impl Answer {
 
     /// It is stored, and not decided about yet.
     pub fn spooled(postback_id: PostbackId) -> Self {
-        let hint = Some(Code::AcceptedSpooled.what_to_do().to_owned());
+        let hint = Some(Code::AcceptedSpooled.what_to_do().into());
         Self { postback_id: Some(postback_id), hint, ..Self::of(Code::AcceptedSpooled) }
     }
 
     /// It does not count.
     pub fn refused(refusal: Refusal) -> Self {
-        let hint = refusal.hint.unwrap_or_else(|| refusal.code.what_to_do().to_owned());
+        let hint = refusal.hint.map_or(refusal.code.what_to_do().into(), Cow::Owned);
         Self {
-            message: refusal.detail,
+            message: refusal.detail.into(),
             hint: Some(hint),
             errors: refusal.errors,
             facts: refusal.facts,
@@ -182,7 +204,8 @@ impl Answer {
     /// It would have come to `self`: the answer to a dry run.
     pub fn validated(self) -> Self {
         Self {
-            message: format!("Valid: it would be answered `{}`. Nothing was counted.", self.code.as_str()),
+            message: format!("Valid: it would be answered `{}`. Nothing was counted.", self.code.as_str())
+                .into(),
             flags: self.flags,
             facts: Map::from_iter([("would_be".to_owned(), json!(self.code.as_str()))]),
             ..Self::of(Code::Validated)
@@ -229,16 +252,14 @@ impl Serialize for Answer {
         if !is_success && !self.errors.is_empty() {
             body.serialize_entry("errors", &self.errors)?;
         }
+        for (name, rule) in self.rules.iter().flat_map(MoneyRules::named) {
+            body.serialize_entry(name, rule)?;
+        }
         for (name, fact) in self.facts.iter().filter(|(name, _)| *name != CONVERSION) {
             body.serialize_entry(name, fact)?;
         }
         body.end()
     }
-}
-
-/// Where a sum comes from: an override, or the goal itself.
-fn rule(name: &Option<String>) -> Value {
-    json!(name.as_deref().unwrap_or(GOALS_OWN))
 }
 
 /// The URI that names the kind of a problem.

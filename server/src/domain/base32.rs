@@ -27,16 +27,25 @@ pub fn encode(bytes: &[u8]) -> String {
 /// Writes bytes behind what is there.
 pub fn push(text: &mut String, bytes: &[u8]) {
     for five in bytes.chunks(5) {
-        let mut block = [0; 8];
-        block[3..3 + five.len()].copy_from_slice(five);
-        let block = u64::from_be_bytes(block);
-        let mut characters = [0; 8];
-        for (place, character) in characters.iter_mut().enumerate() {
-            *character = ALPHABET[(block >> (35 - 5 * place) & 31) as usize];
-        }
+        let characters = characters(five);
         let written = &characters[..text_length(five.len())];
         text.push_str(std::str::from_utf8(written).expect("the alphabet is ASCII"));
     }
+}
+
+/// Writes bytes into a place that is as long as their text.
+pub fn write(place: &mut [u8], bytes: &[u8]) {
+    for (part, five) in place.chunks_mut(8).zip(bytes.chunks(5)) {
+        part.copy_from_slice(&characters(five)[..part.len()]);
+    }
+}
+
+/// The characters of five bytes, or of fewer that zeros follow.
+fn characters(five: &[u8]) -> [u8; 8] {
+    let mut block = [0; 8];
+    block[3..3 + five.len()].copy_from_slice(five);
+    let block = u64::from_be_bytes(block);
+    std::array::from_fn(|place| ALPHABET[(block >> (35 - 5 * place) & 31) as usize])
 }
 
 /// Reads exactly `N` bytes; case does not matter.
@@ -82,6 +91,15 @@ mod tests {
         assert_eq!(encode(&[0xff]), "zw");
         assert_eq!(encode(b"foobar"), "csqpyrk1e8");
         assert_eq!(encode(&[0xff; 16]), "z".repeat(25) + "w");
+    }
+
+    #[test]
+    fn a_place_gets_the_same_text() {
+        let mut place = [b'-'; 26];
+        for bytes in [[0xff; 16], *b"sixteen bytes ..", [0; 16]] {
+            write(&mut place, &bytes);
+            assert_eq!(std::str::from_utf8(&place), Ok(encode(&bytes).as_str()));
+        }
     }
 
     #[test]

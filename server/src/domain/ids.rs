@@ -15,6 +15,16 @@ const EXTERNAL_PREFIX: &str = "ext:";
 /// How long the text of an id is: a prefix, and 26 characters.
 const TEXT_BYTES: usize = 30;
 
+/// The text of an id.
+pub struct IdText([u8; TEXT_BYTES]);
+
+impl IdText {
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("prefixes and the alphabet are ASCII")
+    }
+}
+
 /// What all ids have in common: 16 bytes of UUIDv7 (RFC 9562), a prefix, one text.
 pub trait Id: Copy + Sized {
     /// Starts the text of each id of this kind, such as `adv_`.
@@ -30,11 +40,12 @@ pub trait Id: Copy + Sized {
     fn bytes(&self) -> &[u8; 16];
 
     /// Returns its text.
-    fn text(&self) -> String {
-        let mut text = String::with_capacity(TEXT_BYTES);
-        text.push_str(Self::PREFIX);
-        base32::push(&mut text, self.bytes());
-        text
+    fn text(&self) -> IdText {
+        let mut text = [0; TEXT_BYTES];
+        let (prefix, rest) = text.split_at_mut(Self::PREFIX.len());
+        prefix.copy_from_slice(Self::PREFIX.as_bytes());
+        base32::write(rest, self.bytes());
+        IdText(text)
     }
 
     /// Reads the prefix (exactly) and 26 characters of base32 (in either case).
@@ -81,7 +92,7 @@ macro_rules! ids {
 
         impl fmt::Display for $name {
             fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(&self.text())
+                formatter.write_str(self.text().as_str())
             }
         }
 
@@ -93,7 +104,7 @@ macro_rules! ids {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.text())
+                serializer.serialize_str(self.text().as_str())
             }
         }
 

@@ -2,16 +2,14 @@
 //! code say already: that is left out when it is written, and put in again when it is read.
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{
-    answer::{Answer, GOALS_OWN},
+    answer::{Answer, MoneyRules},
     code::Code,
     ids::{ConversionId, PostbackId},
 };
 
-/// Members that name a rule of the money.
-const RULES: [&str; 2] = ["payout_rule", "revenue_rule"];
 /// A member of every whole answer, which none has that was left out of.
 const WHOLE: &str = "result";
 
@@ -20,7 +18,8 @@ pub struct Kept<'a>(pub &'a Answer);
 
 impl Serialize for Kept<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Answer { code, message, conversion_id, status, hold_until, hint, flags, facts, .. } = self.0;
+        let Answer { code, message, conversion_id, status, hold_until, hint, flags, rules, facts, .. } =
+            self.0;
         let mut kept = serializer.serialize_map(None)?;
         if message != code.title() {
             kept.serialize_entry("message", message)?;
@@ -40,8 +39,14 @@ impl Serialize for Kept<'_> {
         if !flags.is_empty() {
             kept.serialize_entry("flags", flags)?;
         }
-        let is_usual = |name: &str, fact: &Value| code.counts() && RULES.contains(&name) && fact == GOALS_OWN;
-        for (name, fact) in facts.iter().filter(|(name, fact)| !is_usual(name, fact)) {
+        if let Some(rules) = rules {
+            let goals_own = MoneyRules::default();
+            let usual = goals_own.named();
+            for (name, rule) in rules.named().into_iter().filter(|named| !usual.contains(named)) {
+                kept.serialize_entry(name, rule)?;
+            }
+        }
+        for (name, fact) in facts {
             kept.serialize_entry(name, fact)?;
         }
         kept.end()
@@ -56,16 +61,16 @@ pub fn restored(
 ) -> Map<String, Value> {
     let Some(code) = code.filter(|code| code.is_success() && !kept.contains_key(WHOLE)) else { return kept };
     let (postback, conversion) = line;
-    let mut body = Answer::taken(code, postback, conversion).body();
-    if code.counts() {
-        body.extend(RULES.map(|name| (name.to_owned(), json!(GOALS_OWN))));
-    }
+    let rules = code.counts().then(MoneyRules::default);
+    let mut body = Answer { rules, ..Answer::taken(code, postback, conversion) }.body();
     body.extend(kept);
     body
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::domain::{conversion::ConversionStatus, ids::Id, time::Timestamp};
 
@@ -87,10 +92,9 @@ mod tests {
     fn counted() -> Answer {
         Answer {
             status: Some(ConversionStatus::Approved),
+            rules: Some(MoneyRules::default()),
             ..Answer::taken(Code::Accepted, line(), Some(conversion()))
         }
-        .with("payout_rule", json!("goal"))
-        .with("revenue_rule", json!("goal"))
     }
 
     #[test]
@@ -101,13 +105,14 @@ mod tests {
     #[test]
     fn every_answer_is_read_as_it_was_given() {
         let unusual = Answer {
-            message: "Something else.".to_owned(),
+            message: "Something else.".into(),
             hold_until: Some(Timestamp::from_seconds(1_790_000_000)),
-            hint: Some("Do this.".to_owned()),
+            hint: Some("Do this.".into()),
             flags: vec!["over_cap".to_owned()],
             ..counted()
         };
-        let overridden = unusual.clone().with("payout_rule", json!("country:DE")).with("more", json!(null));
+        let rules = MoneyRules { payout: Some("country:DE".to_owned()), revenue: None };
+        let overridden = Answer { rules: Some(rules), ..unusual.clone() }.with("more", json!(null));
         let others = Code::ALL.iter().filter(|code| code.is_success() && !code.counts());
         let others =
             others.flat_map(|code| [None, Some(conversion())].map(|id| Answer::taken(*code, line(), id)));

@@ -55,6 +55,37 @@ async fn a_thousand_items_are_counted_each_for_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_few_items_have_is_kept_of_them_alone() {
+    let app = TestApp::start().await;
+    let acme = app.acme().await;
+    let goal = json!({"event_name": "held", "count": "per_order", "currency": "EUR", "hold_seconds": 86_400,
+        "payout": {"type": "percent", "percent": "10"}, "revenue": {"type": "percent", "percent": "12.5"}});
+    acme.goal(goal).await;
+    let click_id = acme.click().await;
+    let is_held = |order: usize| order == 3 || order == 70;
+    let items: Vec<Value> = (0..75)
+        .map(|order| {
+            let mut item = sale(&click_id, order);
+            item["goal"] = json!(if is_held(order) { "held" } else { "purchase" });
+            item
+        })
+        .collect();
+    let answer = batch(&acme, &items).await;
+    assert_eq!(answer["counts"]["by_code"], json!({"accepted": 73, "accepted_on_hold": 2}));
+    let conversions = acme.agency.all("/v1/conversions").await;
+    let mut held: Vec<&str> = conversions
+        .iter()
+        .filter(|conversion| !conversion["hold_until"].is_null())
+        .map(|conversion| conversion["order_id"].as_str().unwrap())
+        .collect();
+    held.sort_unstable();
+    assert_eq!((conversions.len(), held), (75, vec!["3", "70"]));
+    for (order, result) in answer["results"].as_array().unwrap().iter().enumerate() {
+        assert_eq!(result["hold_until"].is_null(), !is_held(order), "{result}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_item_that_is_refused_keeps_no_other_from_counting() {
     let app = TestApp::start().await;
     let acme = app.acme().await;

@@ -25,6 +25,11 @@ trait Insert: Sized {
 
 /// Writes a type that inserts rows of one table: its columns, and the clause that follows the rows.
 macro_rules! columns {
+    ($name:ident, $table:literal, $row:ty, [$($column:ident: $sql:ty = $rust:ty),* $(,)?],
+     [$($seldom:ident: $seldom_sql:ty = $seldom_rust:ty),* $(,)?], $clause:literal) => {
+        columns!($name, $table, $row,
+                 [$($column: $sql = $rust,)* $($seldom: $seldom_sql = $seldom_rust,)*], $clause);
+    };
     ($name:ident, $table:literal, $row:ty, [$($column:ident: $sql:ty = $rust:ty),* $(,)?], $clause:literal) => {
         pub struct $name<'a> { $($column: Vec<&'a $rust>),* }
 
@@ -67,12 +72,12 @@ macro_rules! insert_new {
             columns!(Columns, $table, $row, $columns, $clause);
             Columns::of(rows).execute(conn).map(drop)
         }
-        insert!($table, $row, $columns);
+        insert!($table, $row, $columns, []);
     };
-    ($(#[$doc:meta])* $function:ident, $table:literal, $row:ty, $id:ty, $columns:tt) => {
+    ($(#[$doc:meta])* $function:ident, $table:literal, $row:ty, $id:ty, $columns:tt, $seldom:tt) => {
         $(#[$doc])*
         pub fn $function(conn: &mut Conn, rows: &[$row]) -> QueryResult<Vec<$id>> {
-            columns!(Columns, $table, $row, $columns, "ON CONFLICT DO NOTHING RETURNING id");
+            columns!(Columns, $table, $row, $columns, $seldom, "ON CONFLICT DO NOTHING RETURNING id");
 
             impl Query for Columns<'_> {
                 type SqlType = Uid;
@@ -80,15 +85,15 @@ macro_rules! insert_new {
 
             Columns::of(rows).get_results(conn)
         }
-        insert!($table, $row, $columns);
+        insert!($table, $row, $columns, $seldom);
     };
 }
 
 /// Writes how rows of one table are inserted that are not there yet.
 macro_rules! insert {
-    ($table:literal, $row:ty, $columns:tt) => {
+    ($table:literal, $row:ty, $columns:tt, $seldom:tt) => {
         const _: () = {
-            columns!(Columns, $table, $row, $columns, "");
+            columns!(Columns, $table, $row, $columns, $seldom, "");
 
             impl Insert for $row {
                 type Columns<'a> = Columns<'a>;

@@ -158,7 +158,8 @@ impl<'a> Round<'a> {
         let reports: Vec<&Incoming> = reports.collect();
         let mut people = People::load(conn, &reports)?;
         let mut ledger = Ledger::load(conn, &reports, view == View::Whole)?;
-        let (mut verdicts, mut wanted) = (Vec::with_capacity(reports.len()), Vec::new());
+        let mut verdicts = Vec::with_capacity(reports.len());
+        let mut wanted = Vec::with_capacity(reports.len());
         for (position, incoming) in reports.iter().enumerate() {
             if people.has_to_wait(incoming) {
                 verdicts.push(None);

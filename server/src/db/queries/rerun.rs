@@ -97,7 +97,7 @@ fn row(
         position: i64::try_from(position).unwrap_or(i64::MAX).saturating_add(1),
         api_key_id: by.key,
         code: answer.code.as_str().to_owned(),
-        message: answer.message.clone(),
+        message: answer.message.to_string(),
         conversion_id: answer.conversion_id,
         created_at: by.now,
     })

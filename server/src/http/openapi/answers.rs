@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::refusals;
 use crate::{
     domain::{
-        answer::{self as domain_answer, Adjusted, Answer, GOALS_OWN},
+        answer::{self as domain_answer, Adjusted, Answer, MoneyRules},
         attribution::Previous,
         code::Code,
         conversion::ConversionStatus,
@@ -87,9 +87,7 @@ fn counted(code: Code, status: ConversionStatus, hold_until: Option<&str>, flags
         status: Some(status),
         hold_until: hold_until.and_then(Timestamp::parse),
         hint: None,
-        facts: serde_json::Map::from_iter(
-            ["payout_rule", "revenue_rule"].map(|name| (name.to_owned(), json!(GOALS_OWN))),
-        ),
+        rules: Some(MoneyRules::default()),
         flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
         ..Answer::refused(Refusal::of(code))
     }

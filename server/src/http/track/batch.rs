@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header,
+    http::StatusCode,
     web::{Bytes, Payload},
 };
 use serde::Serialize;
@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
     credentials::{Claim, Sender},
-    postbacks::{failed, respond},
+    postbacks::{USUAL_BYTES, as_json, failed, respond},
     rate_limits,
 };
 use crate::{
@@ -134,9 +134,7 @@ impl Outcome {
         let response = match outcome.unwrap_or_else(|error| Self::Refused(failed(error))) {
             Self::Judged(answers) => {
                 answers.iter().for_each(|answer| state.metrics.count_postback(answer.code));
-                HttpResponse::Ok()
-                    .insert_header((header::CACHE_CONTROL, "no-store"))
-                    .json(Verdicts::of(&answers))
+                as_json(StatusCode::OK, USUAL_BYTES * (1 + answers.len()), &Verdicts::of(&answers))
             }
             Self::Refused(answer) => {
                 state.metrics.count_postback(answer.code);

@@ -3,7 +3,10 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use actix_web::{HttpRequest, http::header::HeaderMap};
+use actix_web::{
+    HttpRequest,
+    http::header::{HeaderMap, HeaderName},
+};
 
 use super::intake::Sent;
 use crate::{
@@ -29,6 +32,15 @@ use crate::{
 
 /// The most that is kept of what a wrong signature should be of, in bytes: anybody who knows a key's id can send one.
 const LONGEST_SIGNED: usize = 1024;
+
+/// Names the key.
+const KEY_ID: HeaderName = HeaderName::from_static("x-key-id");
+/// Names the message.
+const ID: HeaderName = HeaderName::from_static("webhook-id");
+/// Says when it was signed.
+const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+/// Proves who signed it.
+const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
 /// What a postback says about who sent it.
 pub enum Claim<'a> {
@@ -89,14 +101,14 @@ impl<'a> Claim<'a> {
 
     /// Reads the headers of a signed message.
     pub fn of_message(headers: &'a HeaderMap, body: &'a [u8]) -> Result<Self, Refusal> {
-        let key_id = header(headers, "x-key-id")?;
+        let key_id = header(headers, &KEY_ID)?;
         Ok(Self::of_headers(key_id, headers, body)
             .unwrap_or_else(|refusal| Self::Unsigned { key_id, refusal }))
     }
 
     /// Reads a form: signed like any message, or with a token among its parameters.
     pub fn of_form(headers: &'a HeaderMap, body: &'a [u8]) -> Result<Self, Refusal> {
-        let text = if headers.contains_key("x-key-id") { None } else { std::str::from_utf8(body).ok() };
+        let text = if headers.contains_key(&KEY_ID) { None } else { std::str::from_utf8(body).ok() };
         match text.map(Self::of_token).transpose()?.flatten() {
             Some(claim) => Ok(claim),
             None => Self::of_message(headers, body),
@@ -107,8 +119,8 @@ impl<'a> Claim<'a> {
         Ok(Self::Message {
             key_id,
             id: message_id(headers)?,
-            timestamp: header(headers, "webhook-timestamp")?,
-            signature: header(headers, "webhook-signature")?,
+            timestamp: header(headers, &TIMESTAMP)?,
+            signature: header(headers, &SIGNATURE)?,
             body,
         })
     }
@@ -324,7 +336,7 @@ impl Sender {
 
 /// The message's id. A dot in it would let two messages look the same when they are signed.
 fn message_id(headers: &HeaderMap) -> Result<&str, Refusal> {
-    let id = header(headers, "webhook-id")?;
+    let id = header(headers, &ID)?;
     if (1..=256).contains(&id.len()) && !id.contains('.') {
         return Ok(id);
     }
@@ -335,7 +347,7 @@ fn message_id(headers: &HeaderMap) -> Result<&str, Refusal> {
 }
 
 /// A header that stands once.
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Refusal> {
+fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a str, Refusal> {
     let mut values = headers.get_all(name);
     match (values.next(), values.next()) {
         (None, _) => Err(Refusal::new(Code::SignatureMissing, format!("The header `{name}` is missing."))),

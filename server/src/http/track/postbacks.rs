@@ -4,10 +4,14 @@ use actix_web::{
     HttpRequest, HttpResponse,
     body::BoxBody,
     dev, get,
-    http::header::{self, HeaderValue},
+    http::{
+        StatusCode,
+        header::{self, HeaderValue},
+    },
     post,
     web::{Bytes, Data, Payload},
 };
+use serde::Serialize;
 
 use super::{
     conversion_report::{ConversionQuery, ConversionReport, MessageQuery, SignatureHeaders},
@@ -26,6 +30,9 @@ use crate::{
     error::{Error, Result},
     http::{State, body, problem, request_id, transport::Transport},
 };
+
+/// What holds most answers.
+pub const USUAL_BYTES: usize = 384;
 
 /// Reports a conversion by URL: for systems that can only fill one in. The query is signed: its last parameters are
 /// `key_id`, `ts` (Unix seconds) and `sig`, the lower-case hex HMAC-SHA-256 of `GET\n{path}\n{query before &sig=}`
@@ -181,9 +188,17 @@ pub fn respond(answer: &Answer) -> HttpResponse {
     if !answer.code.is_success() {
         return problem::respond(answer.code, answer.body());
     }
-    HttpResponse::build(problem::status(answer.code))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(answer)
+    as_json(problem::status(answer.code), USUAL_BYTES, answer)
+}
+
+/// An answer as JSON, that may be so long: it is not to grow step by step.
+pub fn as_json(status: StatusCode, bytes: usize, answer: &impl Serialize) -> HttpResponse {
+    let mut text = Vec::with_capacity(bytes);
+    serde_json::to_writer(&mut text, answer).expect("answers are JSON");
+    let mut response = HttpResponse::with_body(status, BoxBody::new(text));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 fn as_text(answer: &Answer) -> HttpResponse {
