@@ -74,14 +74,16 @@ macro_rules! are_without {
     };
 }
 
-/// Writes a function that inserts rows of one table one by one, and returns the ids of those that were not there yet or
-/// does what the clause says.
+/// Writes a function that inserts rows of one table: one by one, and returns the ids of those that were not there yet, or
+/// some at once, and does what the clause says.
 macro_rules! insert_new {
     ($(#[$doc:meta])* $function:ident, $table:literal, $row:ty, $columns:tt, $clause:literal) => {
         $(#[$doc])*
         pub fn $function(conn: &mut Conn, rows: &[$row]) -> QueryResult<()> {
             values!(Values, "INSERT", $table, $row, $columns, [], $clause);
-            rows.iter().try_for_each(|row| Values::<_, true>(array::from_ref(row)).execute(conn).map(drop))
+            let (some, few) = rows.as_chunks::<SOME>();
+            some.iter().try_for_each(|rows| Values::<_, true>(rows).execute(conn).map(drop))?;
+            few.iter().try_for_each(|row| Values::<_, true>(array::from_ref(row)).execute(conn).map(drop))
         }
         insert!($table, $row, $columns, []);
     };

@@ -10,6 +10,7 @@ use crate::{
     figures::{median, rounded},
     least::LeastServer,
     options::Load,
+    rounds::{BATCH, BATCH_CONNECTIONS},
     setting::host,
     visitors,
     wrk::{Repeat, Run, Wrk},
@@ -17,8 +18,9 @@ use crate::{
 
 /// Length of the load that warms up, in seconds.
 const WARM_UP_SECONDS: u64 = 2;
-/// Different postbacks, and links.
+/// Different postbacks, batches of them, and links.
 const POSTBACKS: usize = 5_000;
+const BATCHES: usize = 20;
 const LINKS: usize = 240;
 
 /// Measures, prints, and says whether everything was answered.
@@ -31,30 +33,39 @@ pub async fn measure(load: &Load) -> ExitCode {
     let clicks = visitors::requests(host(&least.base_url), &codes);
     let postbacks: Vec<String> =
         (0..POSTBACKS).map(|number| postback(host(&least.base_url), number)).collect();
-    let (mut click_ratios, mut postback_ratios, mut failures, mut answered) = (Vec::new(), Vec::new(), 0, 0);
+    let batches: Vec<String> = (0..BATCHES).map(|number| batch(host(&least.base_url), number)).collect();
+    let (mut click_ratios, mut postback_ratios, mut factors) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut failures, mut answered) = (0, 0);
     for requests in [&clicks, &postbacks] {
         answered += wrk.drive_for(WARM_UP_SECONDS, &least.base_url, requests, Repeat::Cycle).await.good();
     }
-    println!("round   bare/s  clicks/s  ratio  postbacks/s  ratio");
+    println!("round   bare/s  clicks/s  ratio  postbacks/s  ratio  batched/s  factor");
     for number in 1..=load.rounds {
         let bare = wrk.drive(&bare.base_url, &clicks, Repeat::Cycle).await;
         let [clicks, postbacks] = [
             wrk.drive(&least.base_url, &clicks, Repeat::Cycle).await,
             wrk.drive(&least.base_url, &postbacks, Repeat::Cycle).await,
         ];
+        let in_batches =
+            wrk.drive_over(BATCH_CONNECTIONS, load.seconds, &least.base_url, &batches, Repeat::Cycle);
+        let in_batches = in_batches.await;
         let ratio = |run: &Run| run.rate() / bare.rate();
+        let batched = in_batches.rate() * BATCH as f64;
         println!(
-            "{number:>5} {:>8.0} {:>9.0} {:>6.3} {:>12.0} {:>6.3}",
+            "{number:>5} {:>8.0} {:>9.0} {:>6.3} {:>12.0} {:>6.3} {:>10.0} {:>7.2}",
             bare.rate(),
             clicks.rate(),
             ratio(&clicks),
             postbacks.rate(),
-            ratio(&postbacks)
+            ratio(&postbacks),
+            batched,
+            batched / postbacks.rate()
         );
-        answered += clicks.good() + postbacks.good();
-        failures += [&bare, &clicks, &postbacks].map(Run::failures).iter().sum::<u64>();
+        answered += clicks.good() + postbacks.good() + in_batches.good() * BATCH as u64;
+        failures += [&bare, &clicks, &postbacks, &in_batches].map(Run::failures).iter().sum::<u64>();
         click_ratios.push(ratio(&clicks));
         postback_ratios.push(ratio(&postbacks));
+        factors.push(batched / postbacks.rate());
     }
     let mut stored = 0;
     for table in ["clicks", "lines"] {
@@ -62,11 +73,28 @@ pub async fn measure(load: &Load) -> ExitCode {
     }
     let figures = json!({
         "floor_click_ratio": rounded(median(click_ratios)), "floor_postback_ratio": rounded(median(postback_ratios)),
+        "floor_batch_factor": rounded(median(factors)),
         "errors": failures, "answered": answered, "stored": stored, "rounds": load.rounds, "seconds": load.seconds,
         "connections": load.connections, "database": if database.is_postgres() { "postgres" } else { "sqlite" },
     });
     println!("{figures}");
     if failures == 0 && i64::try_from(answered) == Ok(stored) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// As many in a batch as there are in a real one, and as long.
+fn batch(host: &str, number: usize) -> String {
+    let item = |order| {
+        format!(
+            "{{\"amount\":\"59.29\",\"click_id\":\"106h27jwjypt3ffwyxy5jrhqpmsvksjmk98\",\"currency\":\"EUR\",\
+             \"goal\":\"purchase\",\"order_id\":\"B-{order}\"}}"
+        )
+    };
+    let body = (0..BATCH).map(|place| item(number * BATCH + place)).collect::<Vec<_>>().join("\n");
+    format!(
+        "POST /v1/conversions/batch HTTP/1.1\r\nHost: {host}\r\nUser-Agent: shop/1.0\r\nAccept: */*\r\n\
+         Content-Type: application/x-ndjson\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 /// As long as the real ones; every other one has a body.

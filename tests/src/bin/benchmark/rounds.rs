@@ -16,11 +16,11 @@ const MARGIN: f64 = 1.5;
 const WARM_UP_SECONDS: u64 = 2;
 
 /// Sales in a batch.
-const BATCH: usize = 1_000;
+pub const BATCH: usize = 1_000;
 /// Batches in a round, if the time is long enough: there must be a click for each sale.
 const MOST_BATCHES: usize = 200;
 /// Connections that send batches.
-const BATCH_CONNECTIONS: usize = 4;
+pub const BATCH_CONNECTIONS: usize = 4;
 
 /// Load on the server, and what it left behind.
 #[derive(Clone, Debug)]
