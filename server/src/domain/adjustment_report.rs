@@ -90,7 +90,9 @@ fn own<'a>(parameters: &'a Parameters, name: &str) -> Result<Option<&'a str>, Re
 fn named(parameters: &Parameters) -> Result<Named, Refusal> {
     let id = own(parameters, "conversion_id")?;
     match (id, parameters.text("goal"), parameters.text("order_id")) {
-        // What is not an id names no conversion; the answer is the one for those that are not there.
+        (Some(id), _, _) if let Some(error) = postback::placeholder_error("conversion_id", id) => {
+            Err(Refusal::fields(Code::UnresolvedMacro, vec![error]))
+        }
         (Some(id), _, _) => ConversionId::parse(id).map(Named::Id).ok_or_else(|| {
             postback::refuse(
                 Code::Malformed,

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{money::Micros, time::Timestamp, words::words};
 
+const DAY_SECONDS: i64 = 86_400;
+
 words! {
     /// A cap of a goal. The words are the fields of its `caps`, and stand in flags after `cap:`.
     Cap {
@@ -64,6 +66,8 @@ pub struct Limit {
     pub period: String,
     /// Its first moment.
     pub start: Timestamp,
+    /// The first moment after it; none if it never ends.
+    pub end: Option<Timestamp>,
     /// The most conversions.
     pub conversions: Option<(i64, Cap)>,
     /// The most payouts.
@@ -95,30 +99,36 @@ impl GoalCaps {
     pub fn limits(&self, received_at: Timestamp) -> Vec<Limit> {
         let date = received_at.start_of_day().to_string();
         let (day, month) = (date.get(..10).unwrap_or_default(), date.get(..7).unwrap_or_default());
-        let first = Timestamp::parse(&format!("{month}-01T00:00:00Z")).unwrap_or(received_at.start_of_day());
-        let limit =
-            |period: String, start, conversions: Option<i64>, payout: Option<Micros>, caps: [Cap; 2]| {
-                let conversions = conversions.map(|most| (most, caps[0]));
-                Limit { period, start, conversions, payout: payout.map(|most| (most, caps[1])) }
-            };
+        let midnight = received_at.start_of_day();
+        let first = first_of_month(month).unwrap_or(midnight);
+        // Wherever in the next one this is.
+        let in_next_month = first.plus_seconds(32 * DAY_SECONDS).to_string();
+        let limit = |period: String,
+                     (start, end),
+                     conversions: Option<i64>,
+                     payout: Option<Micros>,
+                     caps: [Cap; 2]| {
+            let conversions = conversions.map(|most| (most, caps[0]));
+            Limit { period, start, end, conversions, payout: payout.map(|most| (most, caps[1])) }
+        };
         [
             limit(
                 format!("day:{day}"),
-                received_at.start_of_day(),
+                (midnight, Some(midnight.plus_seconds(DAY_SECONDS))),
                 self.conversions_per_day,
                 self.payout_per_day,
                 [Cap::ConversionsPerDay, Cap::PayoutPerDay],
             ),
             limit(
                 format!("month:{month}"),
-                first,
+                (first, in_next_month.get(..7).and_then(first_of_month)),
                 self.conversions_per_month,
                 self.payout_per_month,
                 [Cap::ConversionsPerMonth, Cap::PayoutPerMonth],
             ),
             limit(
                 "total".to_owned(),
-                Timestamp::MIN,
+                (Timestamp::MIN, None),
                 self.conversions_total,
                 self.payout_total,
                 [Cap::ConversionsTotal, Cap::PayoutTotal],
@@ -128,6 +138,11 @@ impl GoalCaps {
         .filter(|limit| limit.conversions.is_some() || limit.payout.is_some())
         .collect()
     }
+}
+
+/// The first moment of a month that is written `2026-11`.
+fn first_of_month(month: &str) -> Option<Timestamp> {
+    Timestamp::parse(&format!("{month}-01T00:00:00Z"))
 }
 
 #[cfg(test)]
@@ -144,15 +159,22 @@ mod tests {
         };
         let limits = caps.limits(Timestamp::parse("2026-11-24T23:59:59Z").unwrap());
         let periods: Vec<_> =
-            limits.iter().map(|limit| (limit.period.as_str(), limit.start.to_string())).collect();
+            limits.iter().map(|limit| (limit.period.as_str(), limit.start, limit.end)).collect();
+        let at = |text: &str| Timestamp::parse(text).unwrap();
+        let (start, end) = (at("2026-11-24T00:00:00Z"), at("2026-11-25T00:00:00Z"));
+        let (first, next) = (at("2026-11-01T00:00:00Z"), at("2026-12-01T00:00:00Z"));
         assert_eq!(
             periods,
             [
-                ("day:2026-11-24", "2026-11-24T00:00:00Z".to_owned()),
-                ("month:2026-11", "2026-11-01T00:00:00Z".to_owned()),
-                ("total", Timestamp::MIN.to_string()),
+                ("day:2026-11-24", start, Some(end)),
+                ("month:2026-11", first, Some(next)),
+                ("total", Timestamp::MIN, None),
             ]
         );
+        for (month, next) in [("2026-12", "2027-01"), ("2027-01", "2027-02"), ("2028-02", "2028-03")] {
+            let limits = caps.limits(at(&format!("{month}-28T12:00:00Z")));
+            assert_eq!(limits[1].end, Some(at(&format!("{next}-01T00:00:00Z"))), "{month}");
+        }
         assert_eq!((GoalCaps::default().some(), caps.some()), (None, Some(caps)));
     }
 

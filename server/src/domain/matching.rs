@@ -163,9 +163,14 @@ fn check_window(report: &Report, goal: &GoalRules, click: &CreditedClick) -> Res
     let age = report.event_time.seconds() - clicked_at.seconds();
     let window = window_seconds(report, goal, click);
     if age > window {
-        let which = if mode(report) == MatchMode::Customer { "rebill window" } else { "window" };
+        let (which, setting) = match (mode(report), touch) {
+            (MatchMode::Customer, _) => ("rebill window", "rebill_window_seconds"),
+            (_, Touch::Impression) => ("window", "view_window_seconds"),
+            (_, Touch::Click) => ("window", "click_window_seconds"),
+        };
         let detail = format!("The {touch} was {age} s old, the goal's {which} is {window} s.");
         return Err(Refusal::new(Code::ClickExpired, detail)
+            .hint(format!("The partner may widen the goal's `{setting}`."))
             .fact("age_seconds", age)
             .fact("window_seconds", window));
     }

@@ -143,7 +143,9 @@ fn the_window_of_a_rebill_is_its_own() {
     let facts = Facts { received_at: CLICKED.plus_seconds(9_000), ..bound(facts_of(goal)) };
     let at = |seconds| Report { event_time: CLICKED.plus_seconds(seconds), ..by_customer() };
     count(&at(7_200), &facts);
-    assert_eq!(refuse(&at(7_201), &facts), Code::ClickExpired);
+    let refusal = decide(&at(7_201), &facts).unwrap_err();
+    assert_eq!(refusal.code, Code::ClickExpired);
+    assert_eq!(refusal.hint.as_deref(), Some("The partner may widen the goal's `rebill_window_seconds`."));
     assert_eq!(refuse(&at(-1), &facts), Code::ConversionPrecedesClick);
 }
 
@@ -264,6 +266,15 @@ fn what_comes_too_soon_after_the_click_is_told() {
             (flags.iter().map(|flag| (*flag).to_owned()).collect(), ConversionStatus::Approved)
         );
     }
+}
+
+#[test]
+fn without_a_least_time_nothing_comes_too_soon() {
+    // The sender tells whole seconds, the click's are finer.
+    let id = ClickId::mint(Timestamp::from_millis(CLICKED.millis() + 500), LinkNumber(7), [9; 6]);
+    let facts = Facts { click: ClickFacts::Genuine(CreditedClick { id, ..click(0) }), ..facts() };
+    let report = Report { event_time: CLICKED, ..report(Some("click"), None) };
+    assert_eq!(count(&report, &facts).flags, [""; 0]);
 }
 
 #[test]

@@ -88,7 +88,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Reads a report. The first kind of fault found is answered, with every field that has it.
+    /// Reads a report. The code is that of the first kind of fault found; `errors` names every field that is wrong.
     pub fn parse(parameters: &Parameters, form: Form, received_at: Timestamp) -> Result<Self, Refusal> {
         let mut faults = Faults::default();
         faults.note(check_shapes(parameters, form));
@@ -129,26 +129,20 @@ impl Report {
 pub(super) struct Faults {
     /// Every field that cannot be read.
     unreadable: Vec<FieldError>,
-    /// The first fault that has a code of its own.
-    other: Option<Refusal>,
+    /// The faults that have codes of their own.
+    others: Vec<Refusal>,
 }
 
 impl Faults {
     pub(super) fn is_empty(&self) -> bool {
-        self.unreadable.is_empty() && self.other.is_none()
+        self.unreadable.is_empty() && self.others.is_empty()
     }
 
     pub(super) fn note(&mut self, outcome: Result<(), Refusal>) {
         match outcome {
             Ok(()) => {}
-            Err(refusal) if refusal.code == Code::Malformed => {
-                let known: Vec<String> = self.unreadable.iter().map(|error| error.pointer.clone()).collect();
-                self.unreadable
-                    .extend(refusal.errors.into_iter().filter(|error| !known.contains(&error.pointer)));
-            }
-            Err(refusal) => {
-                self.other.get_or_insert(refusal);
-            }
+            Err(refusal) if refusal.code == Code::Malformed => add(&mut self.unreadable, refusal.errors),
+            Err(refusal) => self.others.push(refusal),
         }
     }
 
@@ -163,12 +157,22 @@ impl Faults {
     }
 
     pub(super) fn finish(self) -> Result<(), Refusal> {
-        match (self.unreadable.is_empty(), self.other) {
-            (false, _) => Err(Refusal::fields(Code::Malformed, self.unreadable)),
-            (true, Some(refusal)) => Err(refusal),
-            (true, None) => Ok(()),
+        let Self { mut unreadable, others } = self;
+        let mut others = others.into_iter();
+        if !unreadable.is_empty() {
+            others.for_each(|refusal| add(&mut unreadable, refusal.errors));
+            return Err(Refusal::fields(Code::Malformed, unreadable));
         }
+        let Some(mut first) = others.next() else { return Ok(()) };
+        others.for_each(|refusal| add(&mut first.errors, refusal.errors));
+        Err(first)
     }
+}
+
+/// Adds what is said of fields that nothing has been said of.
+fn add(errors: &mut Vec<FieldError>, more: Vec<FieldError>) {
+    let known: Vec<String> = errors.iter().map(|error| error.pointer.clone()).collect();
+    errors.extend(more.into_iter().filter(|error| !known.contains(&error.pointer)));
 }
 
 pub(super) fn owned(parameters: &Parameters, name: &str) -> Option<String> {
@@ -490,6 +494,23 @@ mod tests {
             ("goal=sale&click_id=abc&validate_only=maybe", Code::Malformed),
         ] {
             assert_eq!(read(query).err(), Some(code), "{query}");
+        }
+    }
+
+    #[test]
+    fn every_wrong_field_is_named_whatever_its_code() {
+        for (query, code, names) in [
+            (
+                "goal=sale&click_id=abc&amount=x&currency=eur&event_time=1790000000000",
+                Code::AmountInvalid,
+                &["amount", "currency", "event_time"][..],
+            ),
+            ("goal=sale&click_id=abc&amount=x&status=paid", Code::Malformed, &["status", "amount"]),
+        ] {
+            let parameters = Parameters::from_urlencoded(query).unwrap();
+            let refusal = Report::parse(&parameters, Form::Query, NOW).unwrap_err();
+            let named: Vec<_> = refusal.errors.iter().map(|error| error.pointer.as_str()).collect();
+            assert_eq!((refusal.code, &named[..]), (code, names), "{query}");
         }
     }
 

@@ -45,6 +45,27 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
     }
 }
 
+/// A JSON body that may be left out.
+pub struct OptionalBody<T>(pub T);
+
+impl<T: DeserializeOwned + Default> FromRequest for OptionalBody<T> {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, mut payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let longest = longest(&request)?;
+            let bytes = read(&mut payload, longest).await?;
+            if bytes.is_empty() {
+                return Ok(Self(T::default()));
+            }
+            require_type(&request, "application/json")?;
+            Ok(Self(parse(&bytes)?))
+        })
+    }
+}
+
 fn longest(request: &HttpRequest) -> Result<Duration> {
     let state = request.app_data::<Data<State>>();
     Ok(state.ok_or_else(|| Error::Internal("there is no state".into()))?.door.limits.body)

@@ -272,6 +272,7 @@ async fn what_cannot_be_adjusted_says_why() {
         (with("validate_only", json!("perhaps")), 400, "malformed"),
         (with("amount", json!("{amount}")), 400, "unresolved_macro"),
         (with("adjustment_id", json!("{refund_id}")), 400, "unresolved_macro"),
+        (with("conversion_id", json!("{conversion_id}")), 400, "unresolved_macro"),
         (order("Purchase", "A-1"), 422, "goal_mismatch"),
         (order("purchase", "A-7"), 404, "conversion_not_found"),
         (order("purchase", "A-9"), 404, "conversion_not_found"),

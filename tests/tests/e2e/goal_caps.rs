@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tallyback_tests::{Acme, Process, TestApp, TestDatabase};
+use tallyback_tests::{Acme, Process, TestApp, TestDatabase, now};
 
 use super::{storms::report_all, tallyback, verify::verify};
 
@@ -56,6 +56,27 @@ fn hundred_of_a_thousand(cap: &str) -> BTreeMap<(String, String), usize> {
         (("accepted".to_owned(), "[]".to_owned()), 100),
         (("accepted_pending".to_owned(), over), 900),
     ])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_later_takes_no_room_of_an_earlier_day() {
+    let app = TestApp::at(0).await;
+    let acme = app.acme().await;
+    let goal = capped(&acme, json!({"conversions_per_day": 2})).await;
+    let click_id = acme.click().await;
+    let mut early = order(&click_id, "A-0", "100");
+    early["goal"] = json!("Order");
+    let early = acme.report(early).await.refused(422, "goal_mismatch");
+    app.clock.advance(DAY);
+    let report = async |name: &str| acme.report_at(now() + DAY, order(&click_id, name, "100")).await;
+    for name in ["A-1", "A-2"] {
+        report(name).await.expect(201);
+    }
+    report("A-3").await.expect(202);
+    change(&acme, &goal, json!({"event_name": "Order"})).await;
+    let path = format!("/v1/postbacks/{}/rerun", early["postback_id"].as_str().unwrap());
+    let counted = acme.agency.post(&path, json!({})).await.expect(200);
+    assert_eq!((&counted["code"], &counted["flags"]), (&json!("accepted"), &json!([])), "{counted:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

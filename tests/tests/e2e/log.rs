@@ -132,6 +132,11 @@ async fn secrets_and_personal_data_are_nowhere_in_the_log() {
     let api_key = &acme.agency.api_key;
     acme.report(json!({"goal": "purchase", "click_id": "x", "adv_sub1": api_key})).await.expect(422);
 
+    let request = client().post(format!("{}/v1/conversions", app.base_url));
+    let request = request.header("content-type", "application/json");
+    let body = sale(&click_id, "A-2").to_string();
+    Answer::to(acme.signer().sign(request, secret, now(), body.as_bytes())).await.expect(201);
+
     let explained = json!(acme.agency.all("/v1/postbacks").await).to_string();
     let columns = "request || answer || COALESCE(trace, '') || COALESCE(message_id, '')";
     let private = ["janeroe", "12345678", "opensesame", &secret[10..], signature, &api_key[10..]];
@@ -140,7 +145,7 @@ async fn secrets_and_personal_data_are_nowhere_in_the_log() {
         let query = format!("SELECT COUNT(*) FROM postbacks WHERE {columns} LIKE '%{private}%'");
         assert_eq!(app.database.db_number(&query).await, 0, "{private} is in the database");
     }
-    assert_eq!(acme.agency.all("/v1/postbacks").await.len(), 9);
+    assert_eq!(acme.agency.all("/v1/postbacks").await.len(), 10);
 }
 
 #[tokio::test(flavor = "multi_thread")]

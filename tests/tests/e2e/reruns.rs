@@ -53,6 +53,27 @@ async fn verified(app: &TestApp) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_one_would_come_to_can_be_asked_first() {
+    let app = TestApp::start().await;
+    let acme = app.acme().await;
+    let id = refused(&acme, sale("Purchase", &acme.click().await, "A-1"), "goal_mismatch").await;
+    let ask = async |body: Value| acme.agency.post(&format!("/v1/postbacks/{id}/rerun"), body).await;
+    ask(json!({"dry_run": true})).await.expect(200);
+    change_goal(&acme, json!({"event_name": "Purchase"})).await;
+    let dry = ask(json!({"dry_run": true})).await.expect(200);
+    assert_eq!((&dry["code"], &dry["would_be"]), (&json!("validated"), &json!("accepted")), "{dry:#}");
+    let problem = ask(json!({"dryrun": true})).await.refused(400, "malformed");
+    assert_eq!(problem["errors"][0]["pointer"], "/dryrun", "{problem:#}");
+    assert!(conversions(&acme).await.is_empty());
+    assert_eq!(line(&acme, &id).await["reruns"], json!([]));
+
+    let url = format!("{}/v1/postbacks/{id}/rerun", app.base_url);
+    let bare = Answer::to(client().post(url).bearer_auth(&acme.agency.api_key)).await.expect(200);
+    assert_eq!(bare["code"], "accepted", "{bare:#}");
+    assert_eq!(conversions(&acme).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mended_name_counts_what_came_before_as_of_then() {
     let app = TestApp::at(0).await;
     let acme = app.acme().await;

@@ -17,6 +17,7 @@ use crate::{
         goal_caps::{Limit, Taken},
         ids::{ConversionId, GoalId, Id},
         money::Micros,
+        time::Timestamp,
     },
 };
 
@@ -86,7 +87,8 @@ pub fn forget(conn: &mut Conn, scope: &PartnerScope, goal: GoalId) -> QueryResul
     Ok(())
 }
 
-/// Counts what was taken since the start of a period. Ids sort by time, so that a day is read and no more.
+/// Counts what was taken in a period. Ids sort by time, so that nothing before it is read; what was run again later has a
+/// later id than its time of receipt.
 fn count(conn: &mut Conn, scope: &PartnerScope, goal: GoalId, limit: &Limit) -> QueryResult<(i64, i64)> {
     let (conversions, millions, rest): (i64, i64, i64) = sums(conn, scope, goal, limit)?;
     Ok((conversions, fitting(i128::from(millions) * 1_000_000 + i128::from(rest))))
@@ -99,9 +101,11 @@ fn fitting(sum: i128) -> i64 {
 
 fn sums(conn: &mut Conn, scope: &PartnerScope, goal: GoalId, limit: &Limit) -> QueryResult<(i64, i64, i64)> {
     let first = ConversionId::new(limit.start.plus_seconds(-MOMENT_SECONDS), [0; 10]);
+    let end = limit.end.unwrap_or(Timestamp::MAX);
     conversions::table
         .filter(conversions::partner_id.eq(scope.id()).and(conversions::id.ge(first)))
         .filter(conversions::goal_id.eq(goal).and(conversions::received_at.ge(limit.start)))
+        .filter(conversions::received_at.lt(end))
         .filter(sql::<Bool>(IS_TAKEN))
         .select((count_star(), sql::<BigInt>(MILLIONS), sql::<BigInt>(REST)))
         .get_result(conn)

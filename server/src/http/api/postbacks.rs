@@ -85,7 +85,7 @@ pub struct PostbackView {
     /// be read, its length and its beginning; of what has a wrong signature, names and lengths alone.
     #[schema(value_type = Object)]
     request: Map<String, Value>,
-    /// What was answered.
+    /// What was answered. Who could not sign was not told the line's id (`postback_id`), nor that there is a line.
     #[schema(value_type = Object)]
     answer: Map<String, Value>,
     /// Whether it can be run again: it was refused for what the set-up can mend, and has no conversion since.

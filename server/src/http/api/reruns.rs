@@ -1,7 +1,7 @@
 //! Running a refused postback again, once the set-up is mended.
 
 use actix_web::{post, web};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
@@ -25,11 +25,21 @@ use crate::{
         time::Timestamp,
     },
     error::{Error, Result},
-    http::{State, caller::Recorder, schemas::PostbackAnswer},
+    http::{State, body::OptionalBody, caller::Recorder, schemas::PostbackAnswer},
 };
 
 /// How often a transaction is tried again that another one was in the way of.
 const MOST_CONTENDED: usize = 5;
+
+/// How a postback is run again.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({"dry_run": true})))]
+pub struct RerunOne {
+    /// true: only say what it would come to. false by default.
+    #[serde(default)]
+    dry_run: bool,
+}
 
 /// What came of running a postback again.
 #[derive(Serialize, ToSchema)]
@@ -72,14 +82,16 @@ pub fn why_not(line: &Postback, reruns: &[Rerun]) -> Option<WhyNot> {
 /// refused for `goal_mismatch`, `goal_inactive`, `goal_not_in_campaign`, `mode_not_allowed`, `customer_not_found`,
 /// `publisher_not_permitted`, `click_expired` or `currency_invalid` can be run again, until it counts: once, whatever races and whatever is sent again meanwhile. 200 says that the
 /// outcome is recorded, in the line's `reruns`, and in the audit log; `result` and `code` say whether it counts. One that
-/// has a conversion since is answered `duplicate` with it.
+/// has a conversion since is answered `duplicate` with it. With `dry_run` nothing is changed. The body may be left out.
 #[utoipa::path(tag = "Postbacks", params(("id" = String, Path, description = "The postback's id.")),
+    request_body = Option<RerunOne>,
     responses((status = 200, description = "What the postback would be answered now.", body = PostbackAnswer)),
-    extensions(("x-codes" = json!(["not_found", "not_rerunnable"]))))]
+    extensions(("x-codes" = json!(["not_found", "not_rerunnable", "malformed", "unsupported_media_type", "payload_too_large"]))))]
 #[post("/postbacks/{id}/rerun")]
 pub async fn rerun_postback(
     caller: Recorder,
     id: web::Path<String>,
+    OptionalBody(RerunOne { dry_run }): OptionalBody<RerunOne>,
     state: web::Data<State>,
 ) -> Result<web::Json<Map<String, Value>>> {
     let id: PostbackId = id_in_path(&id)?;
@@ -89,8 +101,10 @@ pub async fn rerun_postback(
         let refusal = Refusal::new(Code::NotRerunnable, why.sentence());
         return Err(refusal.fact("why_not", why.as_str()).into());
     }
-    let again = again(&state, scope, line, Intent::Count).await?;
-    let mut answers = run(&state, caller, vec![again]).await?;
+    let intent = if dry_run { Intent::Validate } else { Intent::Count };
+    let batch = vec![again(&state, scope, line, intent).await?];
+    let mut answers =
+        if dry_run { rehearse(&state, batch).await? } else { run(&state, caller, batch).await? };
     let answer = answers.pop().ok_or_else(|| Error::Internal("a re-run has no answer".into()))?;
     Ok(web::Json(answer.body()))
 }

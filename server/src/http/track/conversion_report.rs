@@ -29,8 +29,8 @@ pub struct ConversionReport {
     /// are credited to that click within the goal's `rebill_window_seconds` and count as rebills.
     customer_id: Option<String>,
     /// The publisher: its id, or the partner's own. Without click and customer it is credited alone: the
-    /// goal must allow the mode `partner`, an `order_id` is needed, and a token does not do. Beside a click it is only
-    /// compared.
+    /// goal must allow the mode `partner`, an `order_id` is needed, and a token does not do. Beside a click it is compared
+    /// (`publisher_mismatch`), and has to be one of the advertiser's publishers all the same.
     publisher_id: Option<String>,
     /// The advertiser's id of the sale, at most 128 bytes; needed for goals that count per order, and without `click_id`.
     #[schema(max_length = 128)]
@@ -90,8 +90,8 @@ pub struct ConversionQuery {
     /// are credited to that click within the goal's `rebill_window_seconds` and count as rebills.
     customer_id: Option<String>,
     /// The publisher: its id, or the partner's own. Aliases: `partner_id`, `aff_id`, `pid`. Without click and customer it is credited alone: the
-    /// goal must allow the mode `partner`, an `order_id` is needed, and a token does not do. Beside a click it is only
-    /// compared.
+    /// goal must allow the mode `partner`, an `order_id` is needed, and a token does not do. Beside a click it is compared
+    /// (`publisher_mismatch`), and has to be one of the advertiser's publishers all the same.
     publisher_id: Option<String>,
     /// The advertiser's id of the sale, at most 128 bytes; needed for goals that count per order, and without `click_id`. Aliases: `txid`,
     /// `action_id`, `invoice_id`.

@@ -231,7 +231,7 @@ struct Unproven {
 pub struct Sender {
     /// The key.
     pub key: Arc<KnownKey>,
-    /// The signed message's id.
+    /// The signed message's id, as it may be kept.
     pub message_id: Option<String>,
     /// When it came.
     pub now: Timestamp,
@@ -254,7 +254,7 @@ impl Sender {
         let key = key.ok_or_else(|| claim.disproved())?;
         let now = state.clock.now();
         let proof = claim.prove(&key, now);
-        let message_id = claim.message_id().map(str::to_owned);
+        let message_id = claim.message_id().map(|id| masking::short(id).into_owned());
         let timestamp = claim.timestamp().map(|text| masking::short(text).into_owned());
         let signed = if proof.is_err() { claim.signed() } else { None };
         Ok(Self { message_id, now, client, timestamp, signed, proof, key })
