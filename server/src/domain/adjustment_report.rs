@@ -138,7 +138,11 @@ pub fn check_adjustment_id(text: &str) -> Result<(), String> {
     }
 }
 
-fn kind(parameters: &Parameters) -> Result<AdjustmentKind, Refusal> {
+/// What is to be done.
+///
+/// # Errors
+/// `malformed` where that is not said, or is none of the kinds.
+pub fn kind(parameters: &Parameters) -> Result<AdjustmentKind, Refusal> {
     let kind = word(parameters, "kind", AdjustmentKind::ASKED, AdjustmentKind::parse_asked)?;
     kind.ok_or_else(|| {
         let detail = format!("is needed: one of {}", words(AdjustmentKind::ASKED));

@@ -315,6 +315,9 @@ async fn a_key_needs_the_scopes() {
         let problem = adjust_with(&acme, &refunds_only, body(kind)).await.refused(403, "scope_missing");
         assert!(problem["detail"].as_str().unwrap().contains("status:write"), "{problem:#}");
     }
+    let mut wrong_twice = body("reject");
+    wrong_twice["reason"] = json!("because");
+    adjust_with(&acme, &refunds_only, wrong_twice).await.refused(403, "scope_missing");
     assert_eq!(adjust_with(&acme, &refunds_only, body("retraction")).await.expect(200)["status"], "rejected");
     let unsigned =
         client().post(format!("{}/v1/adjustments", acme.agency.base_url)).json(&body("retraction"));

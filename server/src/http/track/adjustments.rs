@@ -222,13 +222,15 @@ impl<'a> Sender<'a> {
         powers: &KeyPowers,
         parameters: &Parameters,
     ) -> Result<Result<(Option<AdvertiserId>, Asked), Refused>> {
+        // Which scope it needs is asked first: what the key may not do is refused whatever else is wrong with it.
+        let kind = adjustment_report::kind(parameters);
+        if kind.is_ok_and(AdjustmentKind::decides_status) && !powers.may_decide_status {
+            return Ok(Err((Check::Authenticate, credentials::lacks(Scope::StatusWrite))));
+        }
         let report = match AdjustmentReport::parse(parameters) {
             Ok(report) => report,
             Err(refusal) => return Ok(Err((Check::Parameters, refusal))),
         };
-        if report.change.kind.decides_status() && !powers.may_decide_status {
-            return Ok(Err((Check::Authenticate, credentials::lacks(Scope::StatusWrite))));
-        }
         let target = match report.conversion {
             Named::Id(id) => Ok((None, Target::Conversion(id))),
             Named::Order { goal, order_id } => {
