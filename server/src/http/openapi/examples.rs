@@ -8,7 +8,10 @@ use super::schema_named;
 /// Gives every JSON body of an operation that has no example the one of its schema.
 pub fn add(operation: &mut Operation, components: &Components) {
     if let Some(RefOr::T(body)) = &mut operation.request_body {
-        body.content.iter_mut().for_each(|(media_type, content)| fill(media_type, content, components));
+        body.content.iter_mut().for_each(|(media_type, content)| {
+            leave_out_null(content);
+            fill(media_type, content, components);
+        });
     }
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response {
@@ -17,6 +20,15 @@ pub fn add(operation: &mut Operation, components: &Components) {
                 .iter_mut()
                 .for_each(|(media_type, content)| fill(media_type, content, components));
         }
+    }
+}
+
+/// A body that may be left out is described as one that may be `null`, which it may not.
+fn leave_out_null(content: &mut RefOr<Content>) {
+    let RefOr::T(content) = content else { return };
+    let Some(RefOr::T(Schema::OneOf(choice))) = &content.schema else { return };
+    if let [named @ RefOr::Ref(_), RefOr::T(_)] | [RefOr::T(_), named @ RefOr::Ref(_)] = &choice.items[..] {
+        content.schema = Some(named.clone());
     }
 }
 
