@@ -104,7 +104,7 @@ impl Process {
                     return line;
                 }
             }
-            panic!("the server ended without saying {words}");
+            panic!("the server ended without saying {words}, but:\n{}", self.seen);
         };
         timeout(PATIENCE, search).await.unwrap_or_else(|_| panic!("the server does not say {words}"))
     }

@@ -3,9 +3,10 @@
 use std::{
     fs,
     io::{ErrorKind, Write},
-    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
+
+use tempfile::NamedTempFile;
 
 use super::{ConfigError, make_private_folder};
 use crate::{clock, domain::master_key::MasterKey};
@@ -33,17 +34,44 @@ pub(super) fn read_or_make(named: Option<&Path>, data_dir: &Path) -> Result<Mast
     }
 }
 
+/// Makes the file. It appears with the whole key in it, so that whoever starts at the same time reads all of it.
 fn make(path: &Path, data_dir: &Path) -> Result<MasterKey, ConfigError> {
     let key = MasterKey::from_bytes(clock::random());
     let written = make_private_folder(data_dir).and_then(|()| {
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let mut file = NamedTempFile::new_in(data_dir)?;
         file.write_all(key.to_text().as_bytes())?;
-        file.sync_all()
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path)?;
+        fs::File::open(data_dir)?.sync_all()
     });
     match written {
         Ok(()) => Ok(key),
         // Another process was faster: its key counts.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => read_or_make(Some(path), data_dir),
         Err(error) => Err(ConfigError::new(NAME, format!("cannot make {}: {error}", path.display()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::fs::PermissionsExt, thread};
+
+    use super::*;
+
+    #[test]
+    fn whoever_starts_at_the_same_time_has_the_same_key() {
+        const STARTS: usize = 8;
+        for _ in 0..50 {
+            let folder = tempfile::tempdir().unwrap();
+            let start = || read_or_make(None, folder.path()).unwrap().to_text();
+            let keys: Vec<_> = thread::scope(|scope| {
+                let starts: Vec<_> = (0..STARTS).map(|_| scope.spawn(start)).collect();
+                starts.into_iter().map(|start| start.join().unwrap()).collect()
+            });
+            assert!(keys.iter().all(|key| key == &keys[0]));
+            let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(Result::unwrap).collect();
+            assert_eq!(files.len(), 1, "{files:?}");
+            assert_eq!(files[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        }
     }
 }
