@@ -153,6 +153,36 @@ fn a_file_that_was_cut_at_any_length() {
 }
 
 #[test]
+fn of_a_damaged_file_exactly_what_waited_is_told() {
+    const REMOVED: i64 = 120;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spool.db");
+    let mut store = Store::open(&path, LIMIT, NOW).unwrap().0;
+    store.append(&entries(0..ENTRIES)).unwrap();
+    store.remove(REMOVED).unwrap();
+    store.tell_depth();
+    let waited = store.depth().entries;
+    assert_eq!(waited, 80);
+    drop(store);
+    let whole = fs::read(&path).unwrap();
+    let cut = |length: usize| whole[..length].to_vec();
+    let wiped = |from: usize| [&whole[..from], &[0; PAGE], &whole[from + PAGE..]].concat();
+    let lengths = (0..whole.len()).step_by(PAGE / 2);
+    for bytes in lengths.clone().map(cut).chain(lengths.step_by(2).map(wiped)) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("spool.db");
+        fs::write(beside(&path, ".lock"), format!("{waited}\n")).unwrap();
+        fs::write(&path, &bytes).unwrap();
+        let recovery = Store::open(&path, LIMIT, NOW).unwrap().1;
+        if recovery.set_aside.is_some() {
+            assert_eq!(recovery.kept + recovery.damaged + recovery.lost, waited, "{recovery:?}");
+        } else {
+            assert_eq!(recovery.kept, waited, "nothing but free space was wiped");
+        }
+    }
+}
+
+#[test]
 fn a_journal_that_was_cut_at_any_length() {
     let files = with_journal();
     let whole = files.journal.clone().unwrap();

@@ -81,8 +81,9 @@ pub struct Recovery {
     pub kept: u64,
     /// Entries that are there and do not fit their checksum. They are in the table `quarantine`.
     pub damaged: u64,
-    /// Entries that are known to be missing. A journal that was cut exactly at the end of a transaction shows nothing;
-    /// it holds something alone only when the disk was full. Of a file that was deleted the lock file still tells.
+    /// Entries that are known to be missing: from how many the lock file says have waited, and where it says nothing,
+    /// from the numbers of those that are there. A journal that was cut exactly at the end of a transaction shows
+    /// nothing; it holds something alone only when the disk was full.
     pub lost: u64,
     /// Where the damaged file is (with `-wal` and `-shm` beside it), or what is left of it.
     pub set_aside: Option<PathBuf>,

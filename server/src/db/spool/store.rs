@@ -39,23 +39,30 @@ impl Store {
     /// Opens the file; see [`super::Spool::open`].
     pub(super) fn open(path: &Path, limit_bytes: u64, now: Timestamp) -> Result<(Self, Recovery)> {
         let (lock, told) = (Some(lock(path)?), told(path));
-        let is_gone = !path.exists();
         let (path, depth) = (path.to_owned(), Depth::default());
         let mut store = Self { path, limit_bytes, lock, file: None, depth, last: 0, taken: 0 };
-        let mut recovery = store.recover(now)?;
-        if is_gone {
-            let found = recovery.kept + recovery.damaged;
-            recovery.lost = told.unwrap_or_default().saturating_sub(found).max(recovery.lost);
-        }
+        let recovery = store.open_anew(now, told)?;
         Ok((store, recovery))
     }
 
     /// Opens the file anew.
     pub(super) fn recover(&mut self, now: Timestamp) -> Result<Recovery> {
+        self.open_anew(now, Some(self.depth.entries))
+    }
+
+    /// Opens the file in which so many entries waited, as far as is known. How many are missing in a damaged one is
+    /// known better so than by the file itself. What was known may be older than the file: it is no use if less waited
+    /// than is there.
+    fn open_anew(&mut self, now: Timestamp, waited: Option<u64>) -> Result<Recovery> {
         self.file = None;
-        let (opened, recovery) = recovery::open(&self.path, now)?;
+        let is_gone = !self.path.exists();
+        let (opened, mut recovery) = recovery::open(&self.path, now)?;
         self.file = Some(opened.file);
         (self.depth, self.last, self.taken) = (opened.depth, opened.last, opened.removed);
+        let missing = waited.and_then(|waited| waited.checked_sub(recovery.kept + recovery.damaged));
+        if let Some(missing) = missing.filter(|_| is_gone || recovery.set_aside.is_some()) {
+            recovery.lost = missing;
+        }
         Ok(recovery)
     }
 
