@@ -8,7 +8,7 @@ use super::{DatedRates, KnownAdvertiser};
 use crate::{
     db::{
         rows::{
-            accounts::{Partner, SigningKey},
+            accounts::{ApiKey, Partner, SigningKey},
             setup::{Advertiser, Campaign, Link, Route},
         },
         scope::PartnerScope,
@@ -36,9 +36,11 @@ use crate::{
 pub(super) struct Known {
     pub(super) routes: Vec<NamedRoute>,
     pub(super) keys: Vec<Key>,
+    pub(super) api_keys: Vec<RestKey>,
     pub(super) rules: Vec<(PartnerId, AdvertiserId, Rules)>,
     pub(super) rates: Vec<(PartnerId, (Currency, Currency), DatedRates)>,
     pub(super) advertisers: Vec<(PartnerId, Reference<AdvertiserId>, KnownAdvertiser)>,
+    pub(super) links: Vec<(PartnerId, Reference<LinkId>, LinkId)>,
     pub(super) publishers: Vec<(PartnerId, Reference<PublisherId>, PublisherId)>,
     pub(super) creatives: Vec<(PartnerId, Reference<CreativeId>, (CreativeId, AdvertiserId))>,
     pub(super) some_advertisers: Vec<(PartnerId, Vec<AdvertiserId>)>,
@@ -55,6 +57,10 @@ pub(super) struct NamedRoute {
 /// A signing key, with its secret sealed.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Key(#[serde(with = "SigningKeyForm")] pub(super) SigningKey);
+
+/// A key of the REST API: of its secret there is only the hash.
+#[derive(Serialize, Deserialize)]
+pub(super) struct RestKey(#[serde(with = "ApiKeyForm")] pub(super) ApiKey);
 
 /// A goal.
 #[derive(Serialize, Deserialize)]
@@ -163,6 +169,17 @@ struct SigningKeyForm {
     allowed_ips: Json<Vec<String>>,
     expires_at: Option<Timestamp>,
     last_used_at: Option<Timestamp>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "ApiKey")]
+struct ApiKeyForm {
+    partner_id: PartnerId,
+    id: ApiKeyId,
+    name: String,
+    secret_hash: Vec<u8>,
+    created_at: Timestamp,
+    revoked_at: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -21,14 +21,17 @@ use crate::{
     db::{
         Store, db_read,
         gate::Role,
-        rows::setup::{Advertiser, Route},
+        rows::{
+            accounts::ApiKey,
+            setup::{Advertiser, Route},
+        },
         scope::PartnerScope,
     },
     domain::{
         advertiser_rules::AdvertiserRules,
         click_id::ClickIdKey,
         currency::Currency,
-        ids::{AdvertiserId, CreativeId, KeyId, PartnerId, PublisherId, Reference},
+        ids::{AdvertiserId, ApiKeyId, CreativeId, KeyId, LinkId, PartnerId, PublisherId, Reference},
         link_name::LinkName,
         master_key::MasterKey,
         rate::{self, Rate},
@@ -74,6 +77,14 @@ pub struct KnownAdvertiser {
     pub static_token: StaticToken,
 }
 
+/// What came of asking the database.
+pub enum Asked<V> {
+    /// Its answer.
+    Now(Option<Arc<V>>),
+    /// It is away: its last answer.
+    Earlier(Arc<V>),
+}
+
 /// The rates of a pair, in the order of their days.
 type DatedRates = Vec<(Timestamp, Rate)>;
 type Named<T> = Shelf<(PartnerId, Reference<T>), T>;
@@ -88,9 +99,12 @@ struct Shelves {
     master_key: Arc<MasterKey>,
     routes: Shelf<LinkName, KnownRoute>,
     keys: Shelf<KeyId, KnownKey>,
+    /// Serves only while the database is away: a key of the REST API is asked for each time.
+    api_keys: Shelf<ApiKeyId, ApiKey>,
     rules: Shelf<(PartnerId, AdvertiserId), AdvertiserRules>,
     rates: Shelf<(PartnerId, (Currency, Currency)), DatedRates>,
     advertisers: Shelf<(PartnerId, Reference<AdvertiserId>), KnownAdvertiser>,
+    links: Named<LinkId>,
     publishers: Named<PublisherId>,
     creatives: Shelf<(PartnerId, Reference<CreativeId>), (CreativeId, AdvertiserId)>,
     /// At most two of a partner's advertisers: enough to know whether there is only one.
@@ -107,9 +121,11 @@ impl Cache {
             master_key,
             routes: Shelf::default(),
             keys: Shelf::default(),
+            api_keys: Shelf::default(),
             rules: Shelf::default(),
             rates: Shelf::default(),
             advertisers: Shelf::default(),
+            links: Shelf::default(),
             publishers: Shelf::default(),
             creatives: Shelf::default(),
             some_advertisers: Shelf::default(),
@@ -121,9 +137,10 @@ impl Cache {
     pub fn forget(&self, partner: Option<PartnerId>) {
         let shelves = &self.0;
         macro_rules! each { ($($shelf:ident),*) => { $(shelves.$shelf.doubt(partner);)* } }
-        each!(routes, keys, rules, rates, advertisers, publishers, creatives, some_advertisers);
+        each!(routes, keys, rules, rates, advertisers, links, publishers, creatives, some_advertisers);
         if let Some(partner) = partner {
             shelves.keys.forget(partner);
+            shelves.api_keys.forget(partner);
         }
     }
 
@@ -145,6 +162,25 @@ impl Cache {
             Ok(found.map(known))
         })
         .await
+    }
+
+    /// The key of the REST API with this id, as this database has it now; and where that is away, as it was last known.
+    pub async fn api_key(&self, store: &Store, id: ApiKeyId) -> Result<Asked<ApiKey>> {
+        let shelf = &self.0.api_keys;
+        let load = async {
+            let found = db_read!(store, |queries, conn| queries::api_keys::find_any(conn, id))?;
+            Ok(found.map(|row| (row.partner_id, row)))
+        };
+        self.ask(shelf, id, load).await
+    }
+
+    /// The link of a partner that a name means.
+    pub async fn link(&self, scope: PartnerScope, name: Reference<LinkId>) -> Result<Option<LinkId>> {
+        let found = self.look_up(&self.0.links, (scope.id(), name.clone()), move || async move {
+            let found = db_read!(&self.0.store, |queries, conn| queries::links::find(conn, &scope, &name))?;
+            Ok(found.map(|row| (scope.id(), row.id)))
+        });
+        Ok(found.await?.map(|id| *id))
     }
 
     /// The publisher of a partner that a name means, if it is in use.
@@ -240,19 +276,34 @@ impl Cache {
         K: std::hash::Hash + Eq + Clone,
         F: Future<Output = Result<Option<(PartnerId, V)>>>,
     {
-        let now = self.0.clock.now();
-        if let Some(known) = shelf.get(&name, now) {
+        if let Some(known) = shelf.get(&name, self.0.clock.now()) {
             return Ok(known);
         }
-        let begun = shelf.begin();
-        match Box::pin(load()).await {
+        match Box::pin(self.ask(shelf, name, load())).await? {
+            Asked::Now(found) => Ok(found),
+            Asked::Earlier(value) => Ok(Some(value)),
+        }
+    }
+
+    /// What the database says; while it is away, what it last said.
+    async fn ask<K, V>(
+        &self,
+        shelf: &Shelf<K, V>,
+        name: K,
+        load: impl Future<Output = Result<Option<(PartnerId, V)>>>,
+    ) -> Result<Asked<V>>
+    where
+        K: std::hash::Hash + Eq + Clone,
+    {
+        let (begun, now) = (shelf.begin(), self.0.clock.now());
+        match load.await {
             Ok(found) => {
                 let found = found.map(|(partner, value)| (partner, Arc::new(value)));
                 shelf.put(name, found.clone(), begun, now);
-                Ok(found.map(|(_, value)| value))
+                Ok(Asked::Now(found.map(|(_, value)| value)))
             }
             Err(Error::Unavailable(why)) => match shelf.last(&name) {
-                Some(value) => Ok(Some(value)),
+                Some(value) => Ok(Asked::Earlier(value)),
                 None => Err(Error::Unavailable(why)),
             },
             Err(error) => Err(error),

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::{
     Cache, KnownKey, KnownRoute,
-    forms::{Key, Known, NamedRoute, Rules, owner},
+    forms::{Key, Known, NamedRoute, RestKey, Rules, owner},
 };
 use crate::{
     clock,
@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Names the form; another one gets another name.
-const CONTEXT: &[u8] = b"known set-up/2";
+const CONTEXT: &[u8] = b"known set-up/3";
 /// How often it is written, if it has changed.
 const EVERY: Duration = Duration::from_secs(10);
 /// The most of a processor that it takes where very much is known: one part in so many.
@@ -119,11 +119,13 @@ impl Cache {
         let known = Known {
             routes: shelves.routes.each(|name, known| named(*name, known.route.clone())),
             keys: shelves.keys.each(|_, known| Key(known.row.clone())),
+            api_keys: shelves.api_keys.each(|_, row| RestKey(row.clone())),
             rules: shelves
                 .rules
                 .each(|(partner, advertiser), rules| (*partner, *advertiser, Rules(rules.clone()))),
             rates: shelves.rates.each(|(partner, pair), dated| (*partner, *pair, dated.clone())),
             advertisers: shelves.advertisers.each(|(partner, name), known| (*partner, name.clone(), *known)),
+            links: shelves.links.each(|(partner, name), id| (*partner, name.clone(), *id)),
             publishers: shelves.publishers.each(|(partner, name), id| (*partner, name.clone(), *id)),
             creatives: shelves.creatives.each(|(partner, name), found| (*partner, name.clone(), *found)),
             some_advertisers: shelves.some_advertisers.each(|partner, ids| (*partner, ids.clone())),
@@ -144,6 +146,8 @@ impl Cache {
             let scope = owner::of(row.partner_id);
             (row.id, scope.id(), KnownKey::new(scope, row, &shelves.master_key))
         }));
+        let api_keys = known.api_keys.into_iter();
+        shelves.api_keys.restore(api_keys.map(|RestKey(row)| (row.id, row.partner_id, row)));
         shelves.rules.restore(
             known
                 .rules
@@ -153,7 +157,7 @@ impl Cache {
         macro_rules! by_name { ($($shelf:ident),*) => { $(shelves.$shelf.restore(
             known.$shelf.into_iter().map(|(partner, name, value)| ((partner, name), partner, value)),
         );)* } }
-        by_name!(advertisers, publishers, creatives, rates);
+        by_name!(advertisers, links, publishers, creatives, rates);
         let some = known.some_advertisers.into_iter();
         shelves.some_advertisers.restore(some.map(|(partner, ids)| (partner, partner, ids)));
     }

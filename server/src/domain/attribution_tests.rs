@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::domain::{
     advertiser_rules::AdvertiserRules,
-    click_id::{LinkNumber, Touch},
+    click_id::{ClickIdError, LinkNumber, Touch},
     conversion::ConversionStatus,
     flags as flag,
     goal::{self, DefaultStatus, HoldEnd, LONGEST_SECONDS, MoneyRule},
@@ -335,8 +335,8 @@ fn a_currency_without_an_amount_says_nothing() {
 
 #[test]
 fn a_click_id_of_the_wrong_shape_is_malformed() {
-    let problem = "received 15 of 35 characters".to_owned();
-    let refusal = refuse(&sale(), &facts_of_click(ClickFacts::Malformed { problem }));
+    let malformed = ClickFacts::NotOurs(ClickIdError::Malformed { received: 15 });
+    let refusal = refuse(&sale(), &facts_of_click(malformed));
     assert_eq!(refusal.code, Code::ClickIdMalformed);
     assert_eq!(refusal.detail, "The click id is malformed: received 15 of 35 characters.");
 }
@@ -347,7 +347,7 @@ fn a_click_that_the_key_does_not_cover_looks_like_an_invented_one() {
     let theirs = click_of(clicked_at(CLICKED), other_shop(), Some(ClickClass::Human));
     let not_covered = refuse(&sale(), &Facts { key, ..facts_of_click(theirs) });
     assert_eq!(not_covered.code, Code::ClickNotFound);
-    assert_eq!(not_covered, refuse(&sale(), &facts_of_click(ClickFacts::NotGenuine)));
+    assert_eq!(not_covered, refuse(&sale(), &facts_of_click(ClickFacts::NotOurs(ClickIdError::NotGenuine))));
 }
 
 #[test]
@@ -668,9 +668,9 @@ const STEPS: [&[(Code, Fault)]; 12] = [
     ],
     &[
         (Code::ClickIdMalformed, |_, facts| {
-            facts.click = ClickFacts::Malformed { problem: "cut".to_owned() }
+            facts.click = ClickFacts::NotOurs(ClickIdError::Malformed { received: 15 })
         }),
-        (Code::ClickNotFound, |_, facts| facts.click = ClickFacts::NotGenuine),
+        (Code::ClickNotFound, |_, facts| facts.click = ClickFacts::NotOurs(ClickIdError::NotGenuine)),
         (Code::AdvertiserMismatch, |_, facts| facts.advertiser_id = other_shop()),
     ],
     &[(Code::PublisherNotPermitted, |_, facts| facts.publisher = NamedPublisher::NotPermitted)],

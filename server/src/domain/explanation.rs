@@ -115,6 +115,8 @@ impl Line<'_> {
         match check {
             // What is counted stays counted, however old it is by now.
             Check::Windows if is_repeated => Passed::NotReached,
+            // While the database is away the goal is not known, and a click id that is not ours is.
+            Check::Goal if ended_at == Check::Source && self.trace.goal.is_none() => Passed::NotReached,
             Check::Amount if !self.is_restatement() => Passed::NotReached,
             Check::CapsAndFlags if self.decided() == Some(Code::AcceptedPending.as_str()) => Passed::Failed,
             Check::Write if ended_at == Check::Write && self.is_dry_run() => Passed::NotReached,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     advertiser_rules::AdvertiserRules,
-    click_id::{ClickId, Touch},
+    click_id::{ClickId, ClickIdError, Touch},
     code::Code,
     conversion::ConversionStatus,
     country::Country,
@@ -69,13 +69,8 @@ pub struct Credit {
 pub enum ClickFacts {
     /// The report names none.
     NotSent,
-    /// The text has the wrong shape.
-    Malformed {
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// Altered, invented, or another tenant's.
-    NotGenuine,
+    /// The text is no click id of the partner's.
+    NotOurs(ClickIdError),
     /// Genuine. The row may not be there (yet, or any more); then the link says who is credited.
     Genuine(CreditedClick),
 }

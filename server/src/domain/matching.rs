@@ -1,7 +1,7 @@
 //! Whom a report is matched to: by its click, by its customer, or by its publisher; and whether that one may be credited.
 
 use super::{
-    click_id::{self, Touch},
+    click_id::{self, ClickIdError, Touch},
     code::Code,
     conversion::MatchMode,
     facts::{ClickFacts, CreditedClick, Facts, NamedPublisher},
@@ -47,7 +47,7 @@ pub fn mode(report: &Report) -> MatchMode {
 /// Whom a report is matched to.
 pub(super) fn source<'a>(report: &Report, facts: &'a Facts) -> Result<Source<'a>, Refusal> {
     match mode(report) {
-        MatchMode::Transaction => genuine_click(report, facts).map(Source::Click),
+        MatchMode::Transaction => genuine_click(facts).map(Source::Click),
         MatchMode::Customer => facts
             .customer
             .bound
@@ -61,15 +61,22 @@ pub(super) fn source<'a>(report: &Report, facts: &'a Facts) -> Result<Source<'a>
     }
 }
 
-fn genuine_click<'a>(report: &Report, facts: &'a Facts) -> Result<&'a CreditedClick, Refusal> {
-    match &facts.click {
-        ClickFacts::Malformed { problem } => {
-            let received = report.click_id.as_ref().map_or(0, |text| text.chars().count());
-            Err(Refusal::new(Code::ClickIdMalformed, format!("The click id is malformed: {problem}."))
+/// The refusal of a text that is no click id of the partner's.
+pub fn not_ours(error: ClickIdError) -> Refusal {
+    match error {
+        ClickIdError::Malformed { received } => {
+            Refusal::new(Code::ClickIdMalformed, format!("The click id is malformed: {error}."))
                 .fact("received_characters", received)
-                .fact("expected_characters", click_id::TEXT_LENGTH))
+                .fact("expected_characters", click_id::TEXT_LENGTH)
         }
-        ClickFacts::NotSent | ClickFacts::NotGenuine => Err(Refusal::of(Code::ClickNotFound)),
+        ClickIdError::NotGenuine => Refusal::of(Code::ClickNotFound),
+    }
+}
+
+fn genuine_click(facts: &Facts) -> Result<&CreditedClick, Refusal> {
+    match &facts.click {
+        ClickFacts::NotOurs(error) => Err(not_ours(*error)),
+        ClickFacts::NotSent => Err(Refusal::of(Code::ClickNotFound)),
         ClickFacts::Genuine(click) if !facts.key.covers(click.credit.advertiser_id) => {
             Err(Refusal::of(Code::ClickNotFound))
         }

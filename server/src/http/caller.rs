@@ -1,6 +1,6 @@
 //! Who calls the REST API: an API key in `Authorization: Bearer`. Having a [`Caller`] is the permission.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::AUTHORIZATION, web::Data,
@@ -8,7 +8,8 @@ use actix_web::{
 
 use super::{State, transport::Transport};
 use crate::{
-    db::{db_read, scope::PartnerScope},
+    cache::Asked,
+    db::{rows::accounts::ApiKey, scope::PartnerScope},
     domain::{api_key::ApiKeyText, code::Code, ids::ApiKeyId, refusal::Refusal},
     error::{Error, Result},
 };
@@ -36,7 +37,8 @@ impl FromRequest for Caller {
     }
 }
 
-/// A caller that records what has happened, and changes no set-up: nothing has to be forgotten after it.
+/// A caller that records what has happened, and changes no set-up: nothing has to be forgotten after it. It can be one
+/// that was known before the database went away.
 #[derive(Clone, Copy, Debug)]
 pub struct Recorder {
     /// For whom it records.
@@ -52,24 +54,40 @@ impl FromRequest for Recorder {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let Caller { partner, key } = authenticate(&request).await?;
-            Ok(Self { partner, key })
+            match ask(&request).await? {
+                Asked::Now(key) => accept(key),
+                Asked::Earlier(key) => accept(Some(key)),
+            }
+            .map(|Caller { partner, key }| Self { partner, key })
         })
     }
 }
 
 /// Finds out who calls.
 pub async fn authenticate(request: &HttpRequest) -> Result<Caller> {
+    match ask(request).await? {
+        Asked::Now(key) => accept(key),
+        Asked::Earlier(_) => Err(Error::Unavailable("the database is away".into())),
+    }
+}
+
+/// Looks the key up that a caller shows; of one whose secret is another one, nothing is known.
+async fn ask(request: &HttpRequest) -> Result<Asked<ApiKey>> {
     let state =
         request.app_data::<Data<State>>().ok_or_else(|| Error::Internal("there is no state".into()))?;
     Transport::of(request, &state.trusted_proxies).require_private()?;
-    let text = bearer(request)?;
-    let key = ApiKeyText::parse(text).ok_or_else(|| Refusal::of(Code::ApiKeyInvalid))?;
-    let id = key.id();
-    let row = db_read!(&state.store, |queries, conn| queries::api_keys::find_any(conn, id))?;
-    let row = row.filter(|row| key.matches(&row.secret_hash) && row.revoked_at.is_none());
-    let row = row.ok_or_else(|| Refusal::of(Code::ApiKeyInvalid))?;
-    Ok(Caller { partner: PartnerScope::established(row.partner_id), key: row.id })
+    let shown = ApiKeyText::parse(bearer(request)?).ok_or_else(|| Refusal::of(Code::ApiKeyInvalid))?;
+    let is_shown = |key: &Arc<ApiKey>| shown.matches(&key.secret_hash);
+    Ok(match state.cache.api_key(&state.store, shown.id()).await? {
+        Asked::Now(key) => Asked::Now(key.filter(is_shown)),
+        Asked::Earlier(key) if is_shown(&key) => Asked::Earlier(key),
+        Asked::Earlier(_) => Asked::Now(None),
+    })
+}
+
+fn accept(key: Option<Arc<ApiKey>>) -> Result<Caller> {
+    let key = key.filter(|key| key.revoked_at.is_none()).ok_or_else(|| Refusal::of(Code::ApiKeyInvalid))?;
+    Ok(Caller { partner: PartnerScope::established(key.partner_id), key: key.id })
 }
 
 fn bearer(request: &HttpRequest) -> Result<&str, Refusal> {

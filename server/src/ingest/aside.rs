@@ -1,8 +1,11 @@
 //! The way into the spool: what a click or a postback is answered while the database cannot have it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tokio::{
@@ -20,8 +23,10 @@ use crate::{
     domain::{
         answer::Answer,
         code::Code,
+        matching,
         postback::{Intent, Report},
         refusal::Refusal,
+        trace::Check,
     },
     error::{Error, Result},
 };
@@ -87,13 +92,15 @@ impl Aside {
         sightings.iter().map(answer).collect()
     }
 
-    /// Spools postbacks, all or none, and says what to answer to each. What is refused already stays refused; its
-    /// line of the log can wait, if its sender could sign.
+    /// Spools postbacks, all or none, and says what to answer to each. What is refused already stays refused, and so is
+    /// what can be refused without a look-up; its line of the log can wait, if its sender could sign.
     pub async fn postbacks(&self, postbacks: Vec<&Received>) -> Vec<Result<Answer>> {
+        let postbacks: Vec<_> = postbacks.into_iter().map(refuse_what_is_not_ours).collect();
         let waiting = postbacks.iter().filter(|received| can_wait(received));
-        let entries = waiting.map(|received| Entry::Postback(Box::new((*received).clone()))).collect();
+        let entries =
+            waiting.map(|received| Entry::Postback(Box::new(received.clone().into_owned()))).collect();
         let spooled = self.append(entries).await;
-        postbacks.into_iter().map(|received| self.answer(received, &spooled)).collect()
+        postbacks.iter().map(|received| self.answer(received, &spooled)).collect()
     }
 
     fn answer(&self, received: &Received, spooled: &SpoolResult<()>) -> Result<Answer> {
@@ -132,6 +139,17 @@ impl Aside {
         tell_recovery(&recovery);
         Ok(())
     }
+}
+
+/// A click id that is none of the partner's is known without the database.
+fn refuse_what_is_not_ours(received: &Received) -> Cow<'_, Received> {
+    let Received { report: Ok(_), click: Some(Err(error)), .. } = received else {
+        return Cow::Borrowed(received);
+    };
+    let mut refused = received.clone();
+    refused.report = Err(matching::not_ours(*error));
+    refused.origin.refused_at = Some(Check::Source);
+    Cow::Owned(refused)
 }
 
 /// Dry runs record nothing, and a stranger's report is nobody's.

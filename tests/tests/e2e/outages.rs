@@ -8,7 +8,8 @@ use std::{
 
 use serde_json::{Value, json};
 use tallyback::Outcome;
-use tallyback_tests::{Acme, Frail, Load, Outage, Process, Seen, TestDatabase, client, visit};
+use tallyback_server::domain::api_key::ApiKeyText;
+use tallyback_tests::{Acme, Agency, Frail, Load, Outage, Process, Seen, TestDatabase, client, visit};
 
 use super::{tallyback, verify::verify};
 
@@ -205,6 +206,87 @@ async fn what_is_sent_during_an_outage_is_answered_as_far_as_it_is_known() {
     let kept = (&click["flags"], &click["parameters"]["publisher_id"], &click["publisher_id"]);
     assert_eq!(kept, (&json!(["unresolved:publisher_id"]), &json!("ext:new"), &Value::Null));
     assert_eq!(acme.report(sale).await.expect(200)["conversion_id"], conversion["id"], "a repetition");
+    server.kill().await;
+}
+
+/// What is no click id of the partner's is known without the database.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_click_id_that_is_not_ours_is_refused_during_an_outage_too() {
+    let mut frail = Frail::create().await;
+    let server = Process::serve(tallyback(), &frail.database, &[]).await;
+    let acme = Acme::set_up(server.agency(&frail.database).await).await;
+    let click_id = acme.click().await;
+    acme.sdk().record(&Acme::sale(&click_id, "A-0")).await.unwrap();
+    frail.begin(Outage::of(&frail.database)).await;
+    acme.click().await;
+    until(&server.base_url, is_away).await;
+    let altered = format!("{}{}", &click_id[..34], if click_id.ends_with('0') { '1' } else { '0' });
+    let cases = [(&click_id[..15], 400, "click_id_malformed"), (altered.as_str(), 404, "click_not_found")];
+    let sale = |click_id: &str| json!({"goal": "purchase", "click_id": click_id, "order_id": "A-1"});
+    let mut refused = Vec::new();
+    for (click_id, status, code) in cases {
+        let answer = acme.report(sale(click_id)).await.refused(status, code);
+        let mut dry_run = sale(click_id);
+        dry_run["validate_only"] = json!(true);
+        acme.report(dry_run).await.refused(status, code);
+        refused.push((answer["postback_id"].as_str().unwrap().to_owned(), code));
+    }
+    frail.end().await;
+    until(&server.base_url, is_ok).await;
+    for (postback, code) in refused {
+        let line = acme.agency.get(&format!("/v1/postbacks/{postback}")).await.expect(200);
+        assert_eq!((&line["code"], &line["request"]["order_id"]), (&json!(code), &json!("A-1")));
+        let explained = acme.agency.get(&format!("/v1/postbacks/{postback}/explain")).await.expect(200);
+        let outcomes: Vec<_> = explained["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|check| {
+                ["parameters", "goal", "source", "windows"].map(Value::from).contains(&check["check"])
+            })
+            .map(|check| check["outcome"].as_str().unwrap())
+            .collect();
+        assert_eq!(outcomes, ["passed", "not_reached", "failed", "not_reached"], "{explained:#}");
+    }
+    assert_eq!(acme.agency.all("/v1/conversions").await.len(), 1);
+    server.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_back_end_may_tell_of_clicks_and_impressions_during_an_outage() {
+    let mut frail = Frail::create().await;
+    let server = Process::serve(tallyback(), &frail.database, &[]).await;
+    let acme = Acme::set_up(server.agency(&frail.database).await).await;
+    let link = json!({"campaign_id": acme.campaign["id"], "name": "App", "external_id": "app"});
+    acme.agency.make("/v1/links", link).await;
+    let told = json!({"link": "ext:app", "parameters": {"sub1": "a"}});
+    let before = acme.agency.make("/v1/clicks", told.clone()).await;
+    acme.click().await;
+    frail.begin(Outage::of(&frail.database)).await;
+    acme.click().await;
+    until(&server.base_url, is_away).await;
+
+    let click = acme.agency.make("/v1/clicks", told.clone()).await;
+    let shown = acme.agency.make("/v1/impressions", told.clone()).await;
+    let [click, shown] =
+        [&click["click_id"], &shown["impression_id"]].map(|id| id.as_str().unwrap().to_owned());
+    let unknown = json!({"link": "ext:unknown"});
+    acme.agency.post("/v1/clicks", unknown).await.refused(503, "unavailable");
+    acme.agency.get("/v1/links").await.refused(503, "unavailable");
+    acme.agency.post("/v1/links", json!({"name": "Other"})).await.refused(503, "unavailable");
+    // With another secret it is not the key that is known.
+    let id = ApiKeyText::parse(&acme.agency.api_key).unwrap().id();
+    let forged = ApiKeyText::new(id, [9; 32]);
+    let stranger = Agency::new(&server.base_url, &acme.agency.id, forged.reveal());
+    stranger.post("/v1/clicks", told.clone()).await.refused(401, "api_key_invalid");
+    acme.agency.make("/v1/clicks", told).await;
+
+    frail.end().await;
+    until(&server.base_url, is_ok).await;
+    acme.agency.get(&format!("/v1/clicks/{click}")).await.expect(200);
+    acme.agency.get(&format!("/v1/impressions/{shown}")).await.expect(200);
+    acme.agency.get(&format!("/v1/clicks/{}", before["click_id"].as_str().unwrap())).await.expect(200);
+    assert_eq!(acme.agency.all("/v1/clicks").await.len(), 5);
     server.kill().await;
 }
 

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     cache::KnownRoute,
-    db::{db_read, scope::PartnerScope},
+    db::scope::PartnerScope,
     domain::{
         click_id::Touch,
         click_parameters::ClickParameters,
@@ -92,10 +92,8 @@ fn address(text: String) -> Result<IpAddr, String> {
 async fn own_link(state: &State, scope: PartnerScope, name: &str) -> Result<Option<Arc<KnownRoute>>> {
     let known = match Reference::<LinkId>::parse(name) {
         Ok(Reference::External(external)) => {
-            let name = Reference::External(external);
-            let found = db_read!(&state.store, |queries, conn| queries::links::find(conn, &scope, &name))?;
-            match found {
-                Some(link) => known_link(state, &link.id.to_string()).await?,
+            match state.cache.link(scope, Reference::External(external)).await? {
+                Some(id) => known_link(state, &id.to_string()).await?,
                 None => None,
             }
         }

@@ -141,11 +141,12 @@ impl Ledger {
     pub fn click(&self, incoming: &Incoming) -> ClickFacts {
         let id = match &incoming.received.click {
             None => return ClickFacts::NotSent,
-            Some(Err(ClickIdError::NotGenuine)) => return ClickFacts::NotGenuine,
-            Some(Err(problem)) => return ClickFacts::Malformed { problem: problem.to_string() },
+            Some(Err(error)) => return ClickFacts::NotOurs(*error),
             Some(Ok(id)) => *id,
         };
-        let Some((of_link, campaign_status)) = &incoming.set_up.link else { return ClickFacts::NotGenuine };
+        let Some((of_link, campaign_status)) = &incoming.set_up.link else {
+            return ClickFacts::NotOurs(ClickIdError::NotGenuine);
+        };
         let row = self.clicks.get(&(incoming.received.scope.id(), id));
         ClickFacts::Genuine(CreditedClick {
             touch: incoming.received.touch,
