@@ -41,7 +41,7 @@ pub(super) struct Known {
     pub(super) rates: Vec<(PartnerId, (Currency, Currency), DatedRates)>,
     pub(super) advertisers: Vec<(PartnerId, Reference<AdvertiserId>, KnownAdvertiser)>,
     pub(super) links: Vec<(PartnerId, Reference<LinkId>, LinkId)>,
-    pub(super) publishers: Vec<(PartnerId, Reference<PublisherId>, PublisherId)>,
+    pub(super) publishers: Vec<(PartnerId, Reference<PublisherId>, (PublisherId, Status))>,
     pub(super) creatives: Vec<(PartnerId, Reference<CreativeId>, (CreativeId, AdvertiserId))>,
     pub(super) some_advertisers: Vec<(PartnerId, Vec<AdvertiserId>)>,
 }

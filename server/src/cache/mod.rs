@@ -105,7 +105,7 @@ struct Shelves {
     rates: Shelf<(PartnerId, (Currency, Currency)), DatedRates>,
     advertisers: Shelf<(PartnerId, Reference<AdvertiserId>), KnownAdvertiser>,
     links: Named<LinkId>,
-    publishers: Named<PublisherId>,
+    publishers: Shelf<(PartnerId, Reference<PublisherId>), (PublisherId, Status)>,
     creatives: Shelf<(PartnerId, Reference<CreativeId>), (CreativeId, AdvertiserId)>,
     /// At most two of a partner's advertisers: enough to know whether there is only one.
     some_advertisers: Shelf<PartnerId, Vec<AdvertiserId>>,
@@ -183,19 +183,19 @@ impl Cache {
         Ok(found.await?.map(|id| *id))
     }
 
-    /// The publisher of a partner that a name means, if it is in use.
+    /// The publisher of a partner that a name means, unless it is put away; and whether it is in use.
     pub async fn publisher(
         &self,
         scope: PartnerScope,
         name: Reference<PublisherId>,
-    ) -> Result<Option<PublisherId>> {
+    ) -> Result<Option<(PublisherId, Status)>> {
         let found = self.look_up(&self.0.publishers, (scope.id(), name.clone()), move || async move {
             let found =
                 db_read!(&self.0.store, |queries, conn| queries::publishers::find(conn, &scope, &name))?;
-            let active = found.filter(|row| row.status == Status::Active);
-            Ok(active.map(|row| (scope.id(), row.id)))
+            let kept = found.filter(|row| row.status != Status::Archived);
+            Ok(kept.map(|row| (scope.id(), (row.id, row.status))))
         });
-        Ok(found.await?.map(|id| *id))
+        Ok(found.await?.map(|found| *found))
     }
 
     /// The creative of a partner that a name means, if it is in use, and whose it is.

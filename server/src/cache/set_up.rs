@@ -54,8 +54,12 @@ impl Cache {
         rules: &AdvertiserRules,
     ) -> Result<NamedPublisher> {
         let Some(name) = &report.publisher else { return Ok(NamedPublisher::NotNamed) };
-        let found = self.publisher(scope, name.clone()).await?.filter(|publisher| rules.permits(*publisher));
-        Ok(found.map_or(NamedPublisher::NotPermitted, NamedPublisher::Permitted))
+        Ok(match self.publisher(scope, name.clone()).await? {
+            Some((publisher, Status::Active)) if rules.permits(publisher) => {
+                NamedPublisher::Permitted(publisher)
+            }
+            _ => NamedPublisher::NotPermitted,
+        })
     }
 
     /// The rates that the report's amount and the goal's own sums need.

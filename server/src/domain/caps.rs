@@ -4,8 +4,14 @@ use super::time::Timestamp;
 
 /// Why a click is `invalid` that comes when a cap is reached.
 pub const CAP_REACHED: &str = "cap_reached";
+const SECONDS_PER_DAY: i64 = 86_400;
 /// Stands for all days in the table of counts.
 pub const EVER: Timestamp = Timestamp::from_seconds(0);
+
+/// When the period ends that is named by its first day.
+pub fn end(day: Timestamp) -> Timestamp {
+    if day == EVER { Timestamp::MAX } else { day.plus_seconds(SECONDS_PER_DAY) }
+}
 
 /// A campaign's caps; at least one of them is there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,5 +54,7 @@ mod tests {
         assert_eq!(periods(Caps::of(Some(3), Some(9))), [(EVER, 9), (day, 3)]);
         assert_eq!(periods(Caps::of(Some(3), None)), [(day, 3)]);
         assert_eq!(Caps::of(None, None), None);
+        assert_eq!(end(day), Timestamp::parse("2026-11-23T00:00:00Z").unwrap());
+        assert_eq!(end(EVER), Timestamp::MAX);
     }
 }

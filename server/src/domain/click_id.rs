@@ -87,6 +87,12 @@ impl ClickId {
         Timestamp::from_millis(millis)
     }
 
+    /// Returns a number by chance: always the same for one id.
+    pub fn number_by_chance(&self) -> u32 {
+        let [.., a, b, c, d] = self.0;
+        u32::from_be_bytes([a, b, c, d])
+    }
+
     /// Returns the number of the link that was clicked.
     pub fn link(&self) -> LinkNumber {
         LinkNumber(self.0[6..10].iter().fold(0, |value, byte| value << 8 | u32::from(*byte)))

@@ -1,6 +1,8 @@
 //! Deep links: a destination that arrives with the click, allowed only on the advertiser's own hosts.
 //! A destination that is not allowed is never redirected to; what happens instead is decided elsewhere.
 
+use std::borrow::Cow;
+
 use url::{Host, Url};
 
 use super::landing::LandingPage;
@@ -8,13 +10,22 @@ use super::landing::LandingPage;
 /// Checks the destination of a `url=` parameter against normalised host patterns.
 ///
 /// It must be an absolute `http` or `https` URL on the default port, without credentials, control
-/// characters, white space or backslashes. Macros in it are not expanded, as the visitor could write them.
+/// characters or backslashes; a space, which may be all that the tracking URL's decoding has left of a `%20` or a `+`,
+/// only behind the host. Macros in it are not expanded, as the visitor could write them.
 pub fn deep_link(url: &str, hosts: &[String]) -> Option<LandingPage> {
-    let page = LandingPage::literal(url).ok()?;
-    let parsed = Url::parse(url).ok()?;
+    let url = with_encoded_spaces(url);
+    let page = LandingPage::literal(&url).ok()?;
+    let parsed = Url::parse(&url).ok()?;
     let host = parsed.host_str()?;
     let allowed = parsed.port().is_none() && hosts.iter().any(|pattern| covers(pattern, host));
     allowed.then_some(page)
+}
+
+fn with_encoded_spaces(url: &str) -> Cow<'_, str> {
+    let authority = url.find("://").map_or(0, |separator| separator + 3);
+    let path = url[authority..].find(['/', '?', '#']).map_or(url.len(), |length| authority + length);
+    let (before, behind) = url.split_at(path);
+    if behind.contains(' ') { format!("{before}{}", behind.replace(' ', "%20")).into() } else { url.into() }
 }
 
 /// Says whether a pattern stands for a host: the same, or a subdomain of what follows `*.`.
@@ -70,6 +81,8 @@ mod tests {
             ("http://ok.test:80/", "http://ok.test/?kcid=1abc"),
             ("https://www.shop.example/", "https://www.shop.example/?kcid=1abc"),
             ("https://a.b.SHOP.example/", "https://a.b.shop.example/?kcid=1abc"),
+            ("https://ok.test/a b?q=red shoes#c d", "https://ok.test/a%20b?q=red%20shoes&kcid=1abc#c%20d"),
+            ("https://ok.test?q=red shoes ", "https://ok.test/?q=red%20shoes%20&kcid=1abc"),
         ] {
             assert_eq!(target(url).as_deref(), Some(rendered), "{url}");
         }
@@ -114,7 +127,11 @@ mod tests {
             "https://ok\t.test",
             " https://ok.test",
             "https://ok.test ",
-            "https://ok.test/a b",
+            "https://ok .test/a",
+            "https ://ok.test/a",
+            "https://ok.test/a\tb",
+            "https://ok.test/a\u{a0}b",
+            "https:/ /ok.test/",
             "https://ok.test/\0",
             "https://ok.test:8443/",
             "https://ok.test:443@evil.test",

@@ -78,9 +78,9 @@ impl LandingPage {
             has_dots |= fill(&mut filled, piece, value);
         }
         let complete = match click_id {
-            _ if self.has_click_id() => filled,
-            Some(id) => with_parameter(&filled, parameter, id),
             None => without_parameter(filled, parameter),
+            Some(_) if self.has_click_id() => filled,
+            Some(id) => with_parameter(&filled, parameter, id),
         };
         if self.is_normal && !has_dots {
             return is_within(&self.origin, &complete).then_some(complete);
@@ -244,6 +244,8 @@ mod tests {
     fn without_a_click_id_nothing_is_appended_and_no_other_one_stays() {
         for (template, url) in [
             ("https://shop.test/?t={click_id}", "https://shop.test/?t="),
+            ("https://shop.test/?kcid=1other&t={click_id}", "https://shop.test/?t="),
+            ("https://shop.test/?a=1&kcid={click_id}", "https://shop.test/?a=1"),
             ("https://shop.test/?a=1", "https://shop.test/?a=1"),
             ("https://shop.test/a?kcid=1other&b=%201#top", "https://shop.test/a?b=%201#top"),
             ("https://shop.test/a?b=1&%6bcid=1&kcid=#/?kcid=2", "https://shop.test/a?b=1#/?kcid=2"),

@@ -113,6 +113,12 @@ async fn a_deep_link_is_followed_to_the_advertisers_hosts_alone() {
         ),
         (
             "allowed",
+            "https%3A%2F%2Fshop.example%2Fs%3Fq%3Dred+shoes%20for+%2520all",
+            "https://shop.example/s?q=red%20shoes%20for%20%20all&kcid=1",
+            json!([]),
+        ),
+        (
+            "allowed",
             "https%3A%2F%2Fevil.example%2F",
             "https://shop.example/sale?kcid=1",
             json!(["deep_link_refused"]),

@@ -85,6 +85,18 @@ async fn publisher_and_creative_are_named_by_id_or_by_ones_own() {
         let seen = visit(&format!("{open}?{name}=ext:nobody")).await;
         assert_eq!(stored(&acme, &seen.click_id()).await[*name], Value::Null, "{name}");
     }
+    // One that is paused sends nobody; one that is put away is none.
+    let named = format!("{open}?pid=ext:blog");
+    acme.agency.patch(&publisher, json!({"status": "paused"})).await.expect(200);
+    let seen = visit(&named).await;
+    assert_eq!((seen.status, &seen.location), (410, &None));
+    let click = acme.agency.all("/v1/clicks").await.remove(0);
+    let told = [&click["publisher_id"], &click["class"], &click["reason"]];
+    assert_eq!(told, [&acme.publisher["id"], &json!("invalid"), &json!("publisher_paused")]);
+    acme.agency.patch(&publisher, json!({"status": "archived"})).await.expect(200);
+    let click = stored(&acme, &visit(&named).await.click_id()).await;
+    assert_eq!((&click["publisher_id"], &click["class"]), (&Value::Null, &json!("human")));
+    acme.agency.patch(&publisher, json!({"status": "active"})).await.expect(200);
     // What the link says stands.
     let other = acme.agency.make("/v1/publishers", json!({"name": "Other"})).await;
     let seen = visit(&format!("{}?pid={}", acme.click_url(), other["id"].as_str().unwrap())).await;

@@ -1,6 +1,9 @@
 //! `preview=1`: what a click would come to, for those whose link it is.
 
-use reqwest::header::{AUTHORIZATION, USER_AGENT};
+use reqwest::{
+    RequestBuilder,
+    header::{AUTHORIZATION, USER_AGENT},
+};
 use serde_json::{Value, json};
 use tallyback_tests::{Acme, Answer, BROWSER, TestApp, client, parameter, visit};
 
@@ -19,11 +22,12 @@ async fn clicks(acme: &Acme) -> usize {
 async fn a_preview_tells_what_a_click_would_come_to_and_records_nothing() {
     let app = TestApp::start().await;
     let acme = app.acme().await;
-    let landing = "https://shop.example/{sub1}?os={os}&c={country}";
+    let landing = "https://shop.example/{sub1}?os={os}&c={country}&r={random}";
     let url = link(&acme, json!({"landing_url": landing, "publisher_id": acme.publisher["id"]})).await;
     let seen = preview(&acme, &url, "sub1=a%20b&aff_click_id=E1&url=https%3A%2F%2Fevil.example").await;
     let stand_in = format!("1{}", "0".repeat(34));
-    assert_eq!(seen["url"], format!("https://shop.example/a%20b?os=Linux&c=&kcid={stand_in}"));
+    let chance = seen["macros"]["random"].as_str().unwrap();
+    assert_eq!(seen["url"], format!("https://shop.example/a%20b?os=Linux&c=&r={chance}&kcid={stand_in}"));
     for (member, wanted) in [
         ("campaign_id", acme.campaign["id"].clone()),
         ("advertiser_id", acme.advertiser["id"].clone()),
@@ -98,6 +102,13 @@ async fn a_preview_is_for_those_whose_link_it_is() {
     let nobody = Answer::to(client().get(&url)).await;
     assert!(nobody.header("location").is_none());
     nobody.refused(401, "api_key_missing");
+    let head = async |request: RequestBuilder| {
+        let answer = Answer::to(request).await;
+        assert_eq!((answer.header("location"), answer.text.as_str()), (None, ""));
+        answer.status
+    };
+    assert_eq!(head(client().head(&url)).await, 401);
+    assert_eq!(head(client().head(&url).bearer_auth(&acme.agency.api_key)).await, 200);
     for wrong in ["Bearer tbk_x", "Bearer ", "Basic abc"] {
         let answer = Answer::to(client().get(&url).header(AUTHORIZATION, wrong)).await;
         assert!(answer.status == 401 && answer.header("location").is_none(), "{wrong}: {}", answer.text);

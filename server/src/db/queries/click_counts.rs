@@ -10,7 +10,7 @@ use crate::{
         scope::PartnerScope,
     },
     domain::{
-        caps::Caps,
+        caps::{self, Caps},
         click_id::{ClickId, LinkNumber},
         ids::CampaignId,
         time::Timestamp,
@@ -94,14 +94,13 @@ pub fn forget(conn: &mut Conn, scope: &PartnerScope, campaign: CampaignId) -> Qu
     Ok(())
 }
 
-/// Counts the clicks of people since the start of a period. Ids sort by time, so that a day is read and no more.
+/// Counts the clicks of people in a period, and none that came after it. Ids sort by time, so that a day is read and no
+/// more.
 fn count(conn: &mut Conn, scope: &PartnerScope, campaign: CampaignId, day: Timestamp) -> QueryResult<i64> {
+    let first = |time| ClickId::mint(time, LinkNumber(0), [0; 6]);
     clicks::table
-        .filter(clicks::partner_id.eq(scope.id()).and(clicks::id.ge(ClickId::mint(
-            day,
-            LinkNumber(0),
-            [0; 6],
-        ))))
+        .filter(clicks::partner_id.eq(scope.id()).and(clicks::id.ge(first(day))))
+        .filter(clicks::id.lt(first(caps::end(day))))
         .filter(clicks::campaign_id.eq(campaign).and(clicks::class.eq(ClickClass::Human)))
         .count()
         .get_result(conn)

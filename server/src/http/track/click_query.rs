@@ -33,8 +33,8 @@ pub struct ClickQuery {
     /// Google's click id. `gbraid`, `wbraid`, `fbclid`, `ttclid` and `msclkid` are kept in the same way, and so are
     /// the consent signals `gdpr`, `gdpr_consent`, `gpp` and `gpp_sid`.
     gclid: Option<String>,
-    /// A deep link. It is followed only if the link allows deep links and the host is on the advertiser's list;
-    /// otherwise the landing page is shown and the click has the flag `deep_link_refused`.
+    /// A deep link, at most 2,048 bytes. It is followed only if the link allows deep links and the host is on the
+    /// advertiser's list; otherwise the landing page is shown and the click has the flag `deep_link_refused`.
     #[param(example = "https://shop.example/shoes")]
     url: Option<String>,
     /// With `1` and an API key: tells what the click would come to, and records nothing.

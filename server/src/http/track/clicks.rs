@@ -72,8 +72,7 @@ enum Begun {
 async fn begin(request: &HttpRequest, link: &str, state: &State) -> Result<Begun> {
     let parameters = ClickParameters::parse(request.query_string());
     if parameters.preview {
-        let preview = Box::pin(preview::of(request, link, parameters, state)).await;
-        return Ok(Begun::Answered(preview.unwrap_or_else(|error| error.error_response())));
+        return Ok(Begun::Answered(Box::pin(previewed(request, link, parameters, state)).await));
     }
     let known = match known_link(state, link).await {
         Ok(Some(known)) => known,
@@ -85,9 +84,21 @@ async fn begin(request: &HttpRequest, link: &str, state: &State) -> Result<Begun
     visit.begin(state).await.map(Begun::Following)
 }
 
-/// Answers the headers that a click would get, and records nothing. The click id in `Location` belongs to no click.
+async fn previewed(
+    request: &HttpRequest,
+    link: &str,
+    parameters: ClickParameters,
+    state: &State,
+) -> HttpResponse {
+    let preview = preview::of(request, link, parameters, state).await;
+    preview.unwrap_or_else(|error| error.error_response())
+}
+
+/// Answers the headers that a click would get, or a preview, and records nothing. The click id in `Location` belongs to
+/// no click.
 #[utoipa::path(tag = "Tracking", params(("link" = String, Path, description = "The link's code of seven characters, as in its `click_url`, or its id.", example = "3f9k2qd"), ClickQuery),
     responses(
+        (status = 200, description = "Of a preview."),
         (status = 302, description = "To where a click would go.", headers(("location" = String, description = "The page."))),
         (status = 404, description = "There is no such link, or it is archived."),
         (status = 410, description = "The link is out of use and has no fallback."),
@@ -96,6 +107,9 @@ async fn begin(request: &HttpRequest, link: &str, state: &State) -> Result<Begun
 #[head("/c/{link}")]
 pub async fn probe_link(request: HttpRequest, link: Path<String>, state: Data<State>) -> HttpResponse {
     let parameters = ClickParameters::parse(request.query_string());
+    if parameters.preview {
+        return previewed(&request, &link, parameters, &state).await;
+    }
     match foresee(&request, &link, parameters, &state).await {
         Ok(Some(followed)) => redirect(followed),
         Ok(None) => pages::not_found(),

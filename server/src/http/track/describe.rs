@@ -14,6 +14,7 @@ use crate::{
         click_parameters::ClickParameters,
         details::{Detail, Details, Pairs},
         ids::{CreativeId, PublisherId, Reference},
+        setup::Status,
         time::Timestamp,
         visitor::{classify, language, referrer_host},
     },
@@ -25,6 +26,8 @@ use crate::{
 /// Who sent the visitor, and by what.
 pub struct Traffic {
     publisher: Option<PublisherId>,
+    /// Whether the publisher is in use.
+    pub publisher_status: Status,
     creative: Option<CreativeId>,
     /// Names that cannot be looked up while the database is away.
     unresolved: Vec<&'static str>,
@@ -42,13 +45,22 @@ impl Traffic {
 pub async fn traffic(state: &State, route: &Route, parameters: &mut ClickParameters) -> Result<Traffic> {
     let (publisher, creative) = (parameters.take("publisher_id"), parameters.take("creative_id"));
     let (own_publisher, own_creative) = (route.link.publisher_id, route.link.creative_id);
-    let mut traffic = Traffic { publisher: own_publisher, creative: own_creative, unresolved: Vec::new() };
+    let mut traffic = Traffic {
+        publisher: own_publisher,
+        publisher_status: route.publisher_status.unwrap_or(Status::Active),
+        creative: own_creative,
+        unresolved: Vec::new(),
+    };
     if let (None, Some(text)) = (traffic.publisher, publisher)
         && let Ok(name) = Reference::parse(&text)
     {
         match state.cache.publisher(route.scope, name).await {
             Err(Error::Unavailable(_)) => traffic.leave(parameters, "publisher_id", text),
-            found => traffic.publisher = found?,
+            found => {
+                if let Some((publisher, status)) = found? {
+                    (traffic.publisher, traffic.publisher_status) = (Some(publisher), status);
+                }
+            }
         }
     }
     if let (None, Some(text)) = (traffic.creative, creative)

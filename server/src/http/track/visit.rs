@@ -9,7 +9,6 @@ use super::{
 };
 use crate::{
     cache::KnownRoute,
-    clock,
     db::{
         db_read,
         received::{CappedClick, Sighting},
@@ -50,6 +49,8 @@ pub struct Visit<'a> {
     pub click: Click,
     /// Who the visitor is.
     visitor: Visitor,
+    /// Whether the publisher is in use.
+    publisher_status: Status,
     /// What is noteworthy.
     flags: Vec<String>,
     /// What the URL said.
@@ -119,7 +120,8 @@ impl<'a> Visit<'a> {
         let visitor = describe::visitor(state, &known.route, &hints);
         let mut click = describe::click(&known.route, &traffic, &visitor, &hints, now);
         let wanted = parameters.url.as_deref().filter(|_| touch == Touch::Click);
-        let destination = way(known, &visitor).destination(now, wanted);
+        let publisher_status = traffic.publisher_status;
+        let destination = way(known, &visitor, publisher_status).destination(now, wanted);
         let mut flags = describe::flags(&traffic, &parameters);
         if destination.deep_link_refused {
             flags.push("deep_link_refused".to_owned());
@@ -128,7 +130,7 @@ impl<'a> Visit<'a> {
             (click.class, click.reason) = (ClickClass::Invalid, Some(reason.to_owned()));
         }
         click.details = describe::details(&flags, &parameters, &visitor);
-        Ok(Self { known, click, visitor, flags, parameters, destination })
+        Ok(Self { known, click, visitor, publisher_status, flags, parameters, destination })
     }
 
     /// Whether it may be recorded.
@@ -168,7 +170,8 @@ impl<'a> Visit<'a> {
     }
 
     fn turn_away(&mut self) {
-        self.destination = way(self.known, &self.visitor).fallback(CAP_REACHED);
+        let way = way(self.known, &self.visitor, self.publisher_status);
+        self.destination = way.fallback(CAP_REACHED);
         (self.click.class, self.click.reason) = (ClickClass::Invalid, Some(CAP_REACHED.to_owned()));
     }
 
@@ -284,7 +287,7 @@ impl<'a> Visit<'a> {
             Macro::Ttclid => kept("ttclid"),
             Macro::Timestamp => id(&click.clicked_at.seconds()),
             Macro::Date => Some(click.clicked_at.to_string().chars().take(10).collect()),
-            Macro::Random => id(&u32::from_be_bytes(clock::random())),
+            Macro::Random => id(&click.id.number_by_chance()),
         }
     }
 }
@@ -293,7 +296,7 @@ fn told(text: &Option<String>) -> Option<Cow<'_, str>> {
     text.as_deref().map(Cow::from)
 }
 
-fn way<'a>(known: &'a KnownRoute, visitor: &Visitor) -> Way<'a> {
+fn way<'a>(known: &'a KnownRoute, visitor: &Visitor, publisher_status: Status) -> Way<'a> {
     let route = &known.route;
     let (link, campaign, advertiser) = (&route.link, &route.campaign, &route.advertiser);
     let device = &visitor.agent.visitor;
@@ -308,7 +311,7 @@ fn way<'a>(known: &'a KnownRoute, visitor: &Visitor) -> Way<'a> {
             (link.status, "link_paused"),
             (campaign.status, "campaign_paused"),
             (advertiser.status, "advertiser_paused"),
-            (route.publisher_status.unwrap_or(Status::Active), "publisher_paused"),
+            (publisher_status, "publisher_paused"),
         ],
         is_for_visitor: campaign.targeting.0.admits(target),
         starts_at: campaign.starts_at,
