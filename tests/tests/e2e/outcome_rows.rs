@@ -88,7 +88,7 @@ const ROWS: &[Row] = &[
     ("a body that is too large", 413, "payload_too_large", "no", Nothing),
     ("a wrong type", 415, "unsupported_media_type", "no", Nothing),
     ("a wrong method", 405, "method_not_allowed", "no", Nothing),
-    ("over the rate limit", 429, "rate_limited", "yes", Nothing),
+    ("over the rate limit", 429, "rate_limited", "yes", Line),
     ("nothing can be written", 503, "unavailable", "yes", Nothing),
 ];
 

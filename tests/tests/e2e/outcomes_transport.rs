@@ -255,11 +255,67 @@ async fn the_headers_of_the_rate_limit_are_true() {
         let over = acme.report_at(app.clock.now().seconds(), sale(&click_id, order)).await;
         assert_eq!((number(&over, "r"), over.header("retry-after")), (0, Some("53")));
         let problem = over.refused(429, "rate_limited");
-        assert_eq!((&problem["retry"], &problem["postback_id"]), (&json!("yes"), &Value::Null));
+        assert_eq!(problem["retry"], "yes");
+        let line = problem["postback_id"].as_str().unwrap();
+        let line = acme.agency.get(&format!("/v1/postbacks/{line}/explain")).await.expect(200);
+        assert_eq!((&line["code"], &line["http_status"]), (&json!("rate_limited"), &json!(429)));
+        let failed = line["checks"].as_array().unwrap().iter().find(|check| check["outcome"] == "failed");
+        assert_eq!(failed.unwrap()["check"], "rate_limit");
         app.clock.advance(53);
     }
     let other = app.acme().await;
     other.report_at(app.clock.now().seconds(), sale(&other.click().await, 1)).await.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_over_the_limit_has_a_line_until_it_becomes_a_flood() {
+    let config = |config: &mut Config| config.limits.reports_per_minute = Some(1);
+    let clock = Clock::fixed(Clock::System.now());
+    let app = TestApp::with(clock, config).await;
+    let mut acme = app.acme().await;
+    let key = json!({"name": "Shop", "scopes": ["conversions:write", "adjustments:write"]});
+    acme.key = acme.agency.make("/v1/signing-keys", key).await;
+    let click_id = acme.click().await;
+    let at = || app.clock.now().seconds();
+    acme.report_at(at(), sale(&click_id, 0)).await.expect(201);
+    let batch = json!([sale(&click_id, 1), sale(&click_id, 2)]).to_string();
+    let adjustment = json!({"adjustment_id": "R", "kind": "retraction", "goal": "purchase", "order_id": "0"});
+    let requests = [
+        ("conversions", sale(&click_id, 1).to_string()),
+        ("conversions/batch", batch),
+        ("adjustments", adjustment.to_string()),
+        ("adjustments/batch", json!([adjustment]).to_string()),
+    ];
+    let send = async |path: &str, body: &str| {
+        let request =
+            client().post(format!("{}/v1/{path}", app.base_url)).header(CONTENT_TYPE, "application/json");
+        let request = acme.signer().sign(request, &format!("msg_{path}"), at(), body.as_bytes());
+        Answer::to(request).await.refused(429, "rate_limited")
+    };
+    for (path, body) in &requests {
+        let refused = send(path, body).await;
+        assert!(refused["retry_after_seconds"].is_i64(), "{path}: {refused}");
+        let line = refused["postback_id"].as_str().unwrap();
+        let line = acme.agency.get(&format!("/v1/postbacks/{line}")).await.expect(200);
+        assert_eq!(
+            (&line["code"], &line["message_id"]),
+            (&json!("rate_limited"), &json!(format!("msg_{path}")))
+        );
+    }
+    let lines = acme.agency.all("/v1/postbacks?code=rate_limited").await;
+    assert_eq!(lines.len(), 4);
+    let single = lines.iter().find(|line| line["path"] == "/v1/conversions").unwrap();
+    assert_eq!(single["request"]["order_id"], "1", "what came: {single:#}");
+    let (path, body) = &requests[0];
+    let mut without = 0;
+    for _ in 0..300 {
+        without += usize::from(send(path, body).await["postback_id"].is_null());
+    }
+    assert_eq!((without, acme.agency.all("/v1/postbacks?code=rate_limited").await.len()), (4, 300));
+    app.clock.advance(60);
+    acme.report_at(at(), sale(&click_id, 3)).await.expect(201);
+    assert!(!send(path, body).await["postback_id"].is_null(), "another minute");
+    assert_eq!(acme.agency.all("/v1/conversions").await.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

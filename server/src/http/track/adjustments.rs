@@ -100,9 +100,10 @@ async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Resu
     let claim = Claim::of_message(request.headers(), &body)?;
     let signer = credentials::Sender::find(state, &claim, transport.client).await?;
     signer.refuse_flood(request, state)?;
-    let sender = Sender::of(state, &signer, intake::asked_intent(request));
+    let mut sender = Sender::of(state, &signer, intake::asked_intent(request));
     if sender.powers.is_ok() {
-        state.rate_limits.take_reports(request, signer.key.scope.id(), 1, signer.now)?;
+        let taken = state.rate_limits.take_reports(request, signer.key.scope.id(), 1, signer.now)?;
+        sender.powers = taken.and(sender.powers);
     }
     let sent = (Parameters::from_json(&body), body.len());
     let received = sender.read(state, sent, None).await?;
@@ -150,7 +151,7 @@ impl<'a> Sender<'a> {
         batch_index: Option<i32>,
     ) -> Result<ReceivedAdjustment> {
         let read = match (&self.powers, &parameters, &self.asked) {
-            (Err(refusal), _, _) => Err((Check::Authenticate, refusal.clone())),
+            (Err(refusal), _, _) => Err((intake::refused_unread(refusal.code), refusal.clone())),
             (_, Err(refusal), _) => Err((Check::Parse, refusal.clone())),
             (_, _, Err(refusal)) => Err((Check::Parameters, refusal.clone())),
             (Ok(powers), Ok(parameters), Ok(_)) => self.find(state, powers, parameters).await?,

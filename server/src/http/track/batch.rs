@@ -99,8 +99,8 @@ impl<'a> Message<'a> {
         }
         let items = batch::items(self.layout, &self.content);
         let count = items.as_ref().map_or(1, Vec::len);
-        state.rate_limits.take_reports(request, self.sender.key.scope.id(), count, self.sender.now)?;
-        Ok(items)
+        let partner = self.sender.key.scope.id();
+        Ok(state.rate_limits.take_reports(request, partner, count, self.sender.now)?.and(items))
     }
 }
 

@@ -119,11 +119,13 @@ pub fn received(
     })
 }
 
-/// The check that refuses what is not read. Where the key holds, it is a batch that is none, or that is too large.
+/// The check that refuses what is not read. Where the key holds, it is one too many, or a batch that is none, or that is
+/// too large.
 pub fn refused_unread(code: Code) -> Check {
     match code {
         Code::Malformed => Check::Parse,
         Code::PayloadTooLarge => Check::SizeAndType,
+        Code::RateLimited => Check::RateLimit,
         _ => Check::Authenticate,
     }
 }

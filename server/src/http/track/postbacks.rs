@@ -161,9 +161,10 @@ async fn receive(
     sent: Sent<'_>,
     asked: Result<Intent, Refusal>,
 ) -> Result<HandedOver> {
-    let powers = sender.powers(request, state, &sent).await?;
+    let mut powers = sender.powers(request, state, &sent).await?;
     if powers.is_ok() {
-        state.rate_limits.take_reports(request, sender.key.scope.id(), 1, sender.now)?;
+        let taken = state.rate_limits.take_reports(request, sender.key.scope.id(), 1, sender.now)?;
+        powers = taken.and(powers);
     }
     intake::hand_over(state, intake::received(state, sender, powers, &asked, sent)).await
 }

@@ -1,5 +1,6 @@
 //! How many reports a partner may send in a minute, and how many wrong signatures are taken under one key. A window of a
-//! minute each: whoever sends no more than is left, and waits for the next window then, is never refused.
+//! minute each: whoever sends no more than is left, and waits for the next window then, is never refused. What is refused
+//! has a line in the log, up to a number in a minute: a flood is not to fill it.
 
 use std::{
     collections::HashMap,
@@ -24,12 +25,15 @@ const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const WINDOW_SECONDS: i64 = 60;
 /// Wrong signatures under one key in a minute that have a line in the log: a stranger cannot fill it.
 const WRONG_SIGNATURES: u64 = 300;
+/// Requests of a partner beyond its limit that have a line in the log, in a minute.
+const LINES: u64 = 300;
 
 /// What has come in the current minute.
 pub struct RateLimits {
     /// Reports of a partner in a minute; none: as many as come.
     reports_per_minute: Option<u64>,
     reports: Windows<PartnerId>,
+    lines: Windows<PartnerId>,
     wrong_signatures: Windows<KeyId>,
 }
 
@@ -58,31 +62,35 @@ struct Window {
 impl RateLimits {
     /// Nothing has come yet.
     pub fn new(reports_per_minute: Option<u64>) -> Self {
-        let (reports, wrong_signatures) = (Windows::new("reports"), Windows::new("wrong_signatures"));
-        Self { reports_per_minute, reports, wrong_signatures }
+        let [reports, lines] = ["reports", "lines"].map(Windows::new);
+        Self { reports_per_minute, reports, lines, wrong_signatures: Windows::new("wrong_signatures") }
     }
 
     /// Takes so many reports of a partner; all or none. The answer to the request tells where the partner stands.
+    ///
+    /// # Errors
+    /// The inner one, when they are too many, and the outer one, when that has been said in the log often enough.
     pub fn take_reports(
         &self,
         request: &HttpRequest,
         partner: PartnerId,
         reports: usize,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
-        let Some(quota) = self.reports_per_minute else { return Ok(()) };
+    ) -> Result<Result<(), Refusal>, Refusal> {
+        let Some(quota) = self.reports_per_minute else { return Ok(Ok(())) };
         // What is larger than the quota would never be taken: it takes all of it.
         let wanted = u64::try_from(reports).unwrap_or(u64::MAX).min(quota);
         let taken = self.reports.take(partner, quota, wanted, now);
         let (Ok(standing) | Err(standing)) = taken;
         request.extensions_mut().insert(standing);
-        taken.map(drop).map_err(|standing| {
-            let detail = format!(
-                "{reports} reports are more than the {} that are left of {quota} in a minute.",
-                standing.left
-            );
-            refusal(detail, standing)
-        })
+        if taken.is_ok() {
+            return Ok(Ok(()));
+        }
+        let left = standing.left;
+        let detail =
+            format!("{reports} reports are more than the {left} that are left of {quota} in a minute.");
+        let refusal = refusal(detail, standing);
+        if self.lines.take(partner, LINES, 1, now).is_ok() { Ok(Err(refusal)) } else { Err(refusal) }
     }
 
     /// Takes a wrong signature under a key that is there. Only the answer to one too many tells where the key stands: with
