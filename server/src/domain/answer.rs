@@ -207,6 +207,7 @@ impl Answer {
             message: format!("Valid: it would be answered `{}`. Nothing was counted.", self.code.as_str())
                 .into(),
             flags: self.flags,
+            rules: self.rules,
             facts: Map::from_iter([("would_be".to_owned(), json!(self.code.as_str()))]),
             ..Self::of(Code::Validated)
         }
@@ -464,6 +465,8 @@ mod tests {
             "retry": "no",
             "hint": null,
             "flags": ["status_not_permitted"],
+            "payout_rule": "country:DE",
+            "revenue_rule": "goal",
             "would_be": "accepted_on_hold",
         });
         assert_eq!(body, expected);

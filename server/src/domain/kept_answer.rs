@@ -42,7 +42,9 @@ impl Serialize for Kept<'_> {
         if let Some(rules) = rules {
             let goals_own = MoneyRules::default();
             let usual = goals_own.named();
-            for (name, rule) in rules.named().into_iter().filter(|named| !usual.contains(named)) {
+            for (name, rule) in
+                rules.named().into_iter().filter(|rule| !code.counts() || !usual.contains(rule))
+            {
                 kept.serialize_entry(name, rule)?;
             }
         }
@@ -116,7 +118,11 @@ mod tests {
         let others = Code::ALL.iter().filter(|code| code.is_success() && !code.counts());
         let others =
             others.flat_map(|code| [None, Some(conversion())].map(|id| Answer::taken(*code, line(), id)));
-        for answer in [counted(), unusual, overridden].into_iter().chain(others) {
+        let validated = [counted(), overridden.clone()].map(|answer| {
+            let postback_id = answer.postback_id;
+            Answer { postback_id, ..answer.validated() }
+        });
+        for answer in [counted(), unusual, overridden].into_iter().chain(validated).chain(others) {
             // The line of an adjustment names its conversion also where the answer does not.
             let place = (line(), Some(conversion()));
             assert_eq!(restored(Some(answer.code), place, kept(&answer)), answer.body(), "{answer:?}");

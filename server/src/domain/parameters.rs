@@ -8,7 +8,7 @@ use std::{
 };
 
 use percent_encoding::percent_decode_str;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, value::RawValue};
 use serde_path_to_error::{Path, Segment};
 
@@ -258,8 +258,11 @@ impl<'de> Deserialize<'de> for Pairs {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
                 let mut pairs = Vec::with_capacity(MOST_USUAL);
                 while let Some(name) = map.next_key::<Name>()? {
-                    let value =
-                        if name.is_moneys() { map.next_value::<Money>()?.0 } else { map.next_value()? };
+                    let value = if name.is_moneys() {
+                        map.next_value::<Money>()?.0
+                    } else {
+                        map.next_value::<Unambiguous>()?.0
+                    };
                     pairs.push((name, value));
                 }
                 Ok(Pairs(pairs))
@@ -283,6 +286,63 @@ impl<'de> Deserialize<'de> for Money {
     }
 }
 
+/// What an object is that has a name twice, in an error.
+const TWICE: &str = "an object has the name";
+
+/// A value whose objects have no name twice.
+struct Unambiguous(Value);
+
+impl<'de> Deserialize<'de> for Unambiguous {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Value;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a JSON value")
+            }
+            fn visit_unit<E>(self) -> Result<Value, E> {
+                Ok(Value::Null)
+            }
+            fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+                Ok(value.into())
+            }
+            fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+                Ok(value.into())
+            }
+            fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+                Ok(value.into())
+            }
+            fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+                Ok(value.into())
+            }
+            fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+                Ok(value.into())
+            }
+            fn visit_string<E>(self, value: String) -> Result<Value, E> {
+                Ok(value.into())
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+                let mut values = Vec::new();
+                while let Some(Unambiguous(value)) = items.next_element()? {
+                    values.push(value);
+                }
+                Ok(values.into())
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+                let mut values = Map::new();
+                while let Some((name, Unambiguous(value))) = members.next_entry::<String, _>()? {
+                    if values.contains_key(&name) {
+                        return Err(A::Error::custom(format!("{TWICE} `{name}` twice")));
+                    }
+                    values.insert(name, value);
+                }
+                Ok(values.into())
+            }
+        }
+        deserializer.deserialize_any(Any).map(Self)
+    }
+}
+
 /// A JSON Pointer (RFC 6901) to where a parser stands.
 fn pointer(path: &Path) -> String {
     let token = |segment: &Segment| match segment {
@@ -292,13 +352,18 @@ fn pointer(path: &Path) -> String {
     path.iter().map(token).collect()
 }
 
-/// Why a body is not a JSON object that can be read. Of a number that is out of range, it says where it stands.
+/// Why a body is not a JSON object that can be read. Of a number that is out of range, and of a name that stands twice
+/// within a value, it says where.
 fn unreadable(body: &[u8], error: &serde_json::Error) -> Refusal {
-    if error.to_string().starts_with("number out of range") {
+    let problems = [
+        ("number out of range", "is a number out of range; send it as a string"),
+        (TWICE, "is an object that has a name twice; send it once"),
+    ];
+    let text = error.to_string();
+    if let Some((_, detail)) = problems.iter().find(|(beginning, _)| text.starts_with(beginning)) {
         let mut again = serde_json::Deserializer::from_slice(body);
         if let Err(found) = serde_path_to_error::deserialize::<_, Pairs>(&mut again) {
-            let detail = "is a number out of range; send it as a string";
-            let errors = vec![FieldError::new(pointer(found.path()), detail)];
+            let errors = vec![FieldError::new(pointer(found.path()), *detail)];
             return Refusal::fields(Code::Malformed, errors);
         }
     }
@@ -361,6 +426,21 @@ mod tests {
             let refusal = Parameters::from_json(body.as_bytes()).unwrap_err();
             assert_eq!((refusal.code, refusal.errors[0].pointer.as_str()), (Code::Malformed, pointer));
         }
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_within_a_value_says_where() {
+        for (body, pointer) in [
+            (r#"{"metadata":{"a":1,"a":1}}"#, "/metadata"),
+            (r#"{"metadata":{"x/y":[0,{"a":1,"b":2,"a":{}}]}}"#, "/metadata/x~1y/1"),
+            (r#"{"unknown":{"a":{"b":1,"\u0062":2}}}"#, "/unknown/a"),
+        ] {
+            let refusal = Parameters::from_json(body.as_bytes()).unwrap_err();
+            assert_eq!((refusal.code, refusal.errors[0].pointer.as_str()), (Code::Malformed, pointer));
+        }
+        let text = r#"{"a":[1,-2,1.5,null,true,"x",{"a":{"a":[]}}],"b":18446744073709551615}"#;
+        let read = Parameters::from_json(format!(r#"{{"metadata":{text}}}"#).as_bytes()).unwrap();
+        assert_eq!(read.get("metadata").unwrap().to_string(), text, "any other is as it came");
     }
 
     #[test]

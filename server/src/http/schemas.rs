@@ -285,7 +285,7 @@ fn postback_answer() -> ObjectBuilder {
                  `signature_not_enforced`. New words may be added.",
             ),
         )
-        .property("payout_rule", text("Of a conversion: where its payout comes from. `goal`, or the goal's override: \
+        .property("payout_rule", text("Of a conversion, and of one that a dry run would count: where its payout comes from. `goal`, or the goal's override: \
              `publisher:pub_...`, `country:DE`, or both with a `+` between."))
         .property("revenue_rule", text("Of a conversion: where its revenue comes from, likewise."))
         .property("type", text("Of a refusal: where the code is explained.").format(uri_reference()))

@@ -93,6 +93,7 @@ async fn each_kind_leads_each_status_where_the_table_says() {
             if to == "-" {
                 let problem = answer.refused(409, "transition_not_allowed");
                 assert_eq!((&problem["conversion_status"], &now["status"]), (&json!(from), &json!(from)));
+                assert_eq!(problem["conversion_id"], json!(id), "{problem:#}");
                 assert_eq!(history(&acme, &id).await.len(), lines, "{name}");
                 continue;
             }

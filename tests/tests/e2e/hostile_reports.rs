@@ -105,6 +105,9 @@ async fn a_number_out_of_range_is_told_where_it_stands() {
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem:#}");
         assert!(problem["detail"].as_str().unwrap().contains("out of range"), "{problem:#}");
     }
+    let twice = sale(&click_id, "A-1", "\"metadata\":{\"x\":{\"size\":41,\"size\":42}}");
+    let problem = report(&acme, twice).await.refused(400, "malformed");
+    assert_eq!(problem["errors"][0]["pointer"], "/metadata/x", "{problem:#}");
     let currency = sale(&click_id, "A-1", "\"coupon\":\"x\"").replace("\"EUR\"", "1e400");
     report(&acme, currency).await.refused(422, "currency_invalid");
     report(&acme, sale(&click_id, "A-1", "\"metadata\":{\"a\":1e308}")).await.expect(201);

@@ -171,7 +171,9 @@ async fn counted(scene: &mut Scene) {
 
     let click_id = scene.acme.click().await;
     let dry = with(sale(&click_id, "A-6"), json!({"validate_only": true}));
-    assert_eq!(scene.report("a dry run", dry).await.body["would_be"], "accepted");
+    let dry = scene.report("a dry run", dry).await.body;
+    let told = ["would_be", "payout_rule", "revenue_rule"].map(|name| dry[name].as_str().unwrap_or_default());
+    assert_eq!(told, ["accepted", "goal", "goal"]);
     let test = scene.key(json!({"test": true})).await;
     assert_eq!(
         scene.report_by(&test, "a test key", sale(&click_id, "A-6")).await.body["would_be"],

@@ -131,8 +131,9 @@ impl Book {
         {
             return Ok(Err(adjustment::of_other_order(order_id)));
         }
+        let named = |refusal: Refusal| refusal.fact("conversion_id", conversion.id.to_string());
         if asked.only_from.is_some_and(|status| status != conversion.status) {
-            return Ok(Err(adjustment::not_allowed(conversion.status, asked.change.kind)));
+            return Ok(Err(named(adjustment::not_allowed(conversion.status, asked.change.kind))));
         }
         let mut terms = conversion.terms();
         if terms.currency.is_none() && asked.change.amount.is_some() {
@@ -143,7 +144,9 @@ impl Book {
             Some(_) => rate_of_goal(conn, scope, conversion)?,
             None => None,
         };
-        Ok(adjustment::adjust(conversion.standing(), terms, conversion.hold_end, &asked.change, of_goal))
+        let after =
+            adjustment::adjust(conversion.standing(), terms, conversion.hold_end, &asked.change, of_goal);
+        Ok(after.map_err(named))
     }
 
     fn line(

@@ -124,7 +124,8 @@ fn by_goal_and_click(code: Code) -> Refusal {
                 .fact("longest_seconds", 10_368_000)
         }
         Code::TransitionNotAllowed => {
-            adjustment::not_allowed(ConversionStatus::Approved, AdjustmentKind::Reject)
+            let refusal = adjustment::not_allowed(ConversionStatus::Approved, AdjustmentKind::Reject);
+            refusal.fact("conversion_id", first)
         }
         Code::AdjustmentConflict => {
             Refusal::new(code, "The adjustment `R-77` was made before, with another content.")
