@@ -29,7 +29,7 @@ use crate::{
     },
     domain::{
         advertiser_rules::AdvertiserRules,
-        click_id::ClickIdKey,
+        click_id::{ClickIdKey, LinkNumber},
         currency::Currency,
         ids::{AdvertiserId, ApiKeyId, CreativeId, KeyId, LinkId, PartnerId, PublisherId, Reference},
         link_name::LinkName,
@@ -64,6 +64,12 @@ impl KnownRoute {
         let pages = Pages::compile(landing_url, fallbacks.map(Option::as_deref));
         Self { pages, click_ids: ClickIdKey::derive(master_key, route.scope.id()), route }
     }
+
+    /// The names that a tracking URL may give it.
+    fn names(&self) -> [LinkName; 2] {
+        let number = LinkNumber(u32::try_from(self.route.link.number).unwrap_or_default());
+        [LinkName::Number(number), LinkName::Id(self.route.link.id)]
+    }
 }
 
 /// An advertiser, as far as postbacks need it.
@@ -83,6 +89,15 @@ pub enum Asked<V> {
     Now(Option<Arc<V>>),
     /// It is away: its last answer.
     Earlier(Arc<V>),
+}
+
+impl<V> Asked<V> {
+    fn into_value(self) -> Option<Arc<V>> {
+        match self {
+            Self::Now(found) => found,
+            Self::Earlier(value) => Some(value),
+        }
+    }
 }
 
 /// The rates of a pair, in the order of their days.
@@ -133,24 +148,58 @@ impl Cache {
     }
 
     /// A partner's set-up has changed; without one, anything may have. What was known is looked up again; should the
-    /// database go away before that, it is still the best there is. Not so a key: it may have been revoked.
+    /// database go away before that, it is still the best there is. Not so a key, which may have been revoked: it is looked
+    /// up again at once, so that it is known by the time the database goes away.
     pub fn forget(&self, partner: Option<PartnerId>) {
         let shelves = &self.0;
         macro_rules! each { ($($shelf:ident),*) => { $(shelves.$shelf.doubt(partner);)* } }
         each!(routes, keys, rules, rates, advertisers, links, publishers, creatives, some_advertisers);
         if let Some(partner) = partner {
-            shelves.keys.forget(partner);
-            shelves.api_keys.forget(partner);
+            let (keys, api_keys) = (shelves.keys.forget(partner), shelves.api_keys.forget(partner));
+            tokio::spawn(self.clone().learn_again(keys, api_keys));
+        }
+    }
+
+    /// Looks keys up that were forgotten. What is found while something else changes is not kept, and so sought again.
+    async fn learn_again(self, keys: Vec<KeyId>, api_keys: Vec<ApiKeyId>) {
+        const TRIES: usize = 10;
+        for id in keys {
+            for _ in 0..TRIES {
+                let is_there = matches!(self.signing_key(id).await, Ok(Some(_)));
+                if !is_there || self.0.keys.last(&id).is_some() {
+                    break;
+                }
+            }
+        }
+        for id in api_keys {
+            for _ in 0..TRIES {
+                let is_there = matches!(self.api_key(&self.0.store, id).await, Ok(Asked::Now(Some(_))));
+                if !is_there || self.0.api_keys.last(&id).is_some() {
+                    break;
+                }
+            }
         }
     }
 
     /// The link that a tracking URL names.
     pub async fn route(&self, name: LinkName) -> Result<Option<Arc<KnownRoute>>> {
-        self.look_up(&self.0.routes, name, || async {
+        let (routes, now) = (&self.0.routes, self.0.clock.now());
+        if let Some(known) = routes.get(&name, now) {
+            return Ok(known);
+        }
+        let load = async {
             let route = db_read!(&self.0.store, |queries, conn| queries::links::route(conn, name))?;
             Ok(route.map(|route| (route.scope.id(), KnownRoute::new(route, &self.0.master_key))))
-        })
-        .await
+        };
+        let begun = routes.begin();
+        let asked = Box::pin(self.ask(routes, name, load)).await?;
+        if let Asked::Now(Some(known)) = &asked {
+            // A link is known under both of its names, whichever it was asked for by.
+            for other in known.names().into_iter().filter(|other| *other != name) {
+                routes.put(other, Some((known.route.scope.id(), known.clone())), begun, now);
+            }
+        }
+        Ok(asked.into_value())
     }
 
     /// The signing key with this id.
@@ -183,7 +232,7 @@ impl Cache {
         Ok(found.await?.map(|id| *id))
     }
 
-    /// The publisher of a partner that a name means, unless it is put away; and whether it is in use.
+    /// The publisher of a partner that a name means, and whether it is in use.
     pub async fn publisher(
         &self,
         scope: PartnerScope,
@@ -192,8 +241,7 @@ impl Cache {
         let found = self.look_up(&self.0.publishers, (scope.id(), name.clone()), move || async move {
             let found =
                 db_read!(&self.0.store, |queries, conn| queries::publishers::find(conn, &scope, &name))?;
-            let kept = found.filter(|row| row.status != Status::Archived);
-            Ok(kept.map(|row| (scope.id(), (row.id, row.status))))
+            Ok(found.map(|row| (scope.id(), (row.id, row.status))))
         });
         Ok(found.await?.map(|found| *found))
     }
@@ -279,10 +327,7 @@ impl Cache {
         if let Some(known) = shelf.get(&name, self.0.clock.now()) {
             return Ok(known);
         }
-        match Box::pin(self.ask(shelf, name, load())).await? {
-            Asked::Now(found) => Ok(found),
-            Asked::Earlier(value) => Ok(Some(value)),
-        }
+        Ok(Box::pin(self.ask(shelf, name, load())).await?.into_value())
     }
 
     /// What the database says; while it is away, what it last said.

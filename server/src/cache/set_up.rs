@@ -58,7 +58,7 @@ impl Cache {
             Some((publisher, Status::Active)) if rules.permits(publisher) => {
                 NamedPublisher::Permitted(publisher)
             }
-            _ => NamedPublisher::NotPermitted,
+            known => NamedPublisher::NotPermitted(known.map(|(publisher, _)| publisher)),
         })
     }
 

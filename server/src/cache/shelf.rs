@@ -112,9 +112,12 @@ impl<K: Hash + Eq + Clone, V> Shelf<K, V> {
         }
     }
 
-    /// Forgets what is known of a partner, and every name that meant nothing: it may mean something now.
-    pub fn forget(&self, partner: PartnerId) {
-        self.change(|kept| kept.found.retain(|_, found| found.partner != partner));
+    /// Forgets what is known of a partner, and every name that meant nothing: it may mean something now. Returns the names
+    /// of what it has forgotten.
+    pub fn forget(&self, partner: PartnerId) -> Vec<K> {
+        self.change(|kept| {
+            kept.found.extract_if(|_, found| found.partner == partner).map(|(name, _)| name).collect()
+        })
     }
 
     /// Believes nothing any more of a partner, or of any: it serves only where nothing better is to be had.
@@ -132,18 +135,18 @@ impl<K: Hash + Eq + Clone, V> Shelf<K, V> {
     }
 
     /// Takes in what was known earlier, to serve only where nothing better is to be had.
-    pub fn restore(&self, earlier: impl Iterator<Item = (K, PartnerId, V)>) {
+    pub fn restore(&self, earlier: impl Iterator<Item = (K, PartnerId, impl Into<Arc<V>>)>) {
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
         for (name, partner, value) in earlier.take(MOST_FOUND) {
-            kept.found.entry(name).or_insert(Found::new(partner, Arc::new(value), None));
+            kept.found.entry(name).or_insert(Found::new(partner, value.into(), None));
         }
     }
 
-    fn change(&self, forget: impl FnOnce(&mut Kept<K, V>)) {
+    fn change<T>(&self, forget: impl FnOnce(&mut Kept<K, V>) -> T) -> T {
         self.changes.fetch_add(1, Ordering::SeqCst);
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
         kept.unknown.clear();
-        forget(&mut kept);
+        forget(&mut kept)
     }
 }
 
@@ -205,11 +208,12 @@ mod tests {
     fn a_change_concerns_one_partner_and_what_meant_nothing() {
         let shelf = shelf(&[1, 2]);
         shelf.put(9, None, shelf.begin(), NOW);
-        shelf.forget(partner(1));
+        assert_eq!(shelf.forget(partner(1)), [0]);
         assert_eq!(
             (shelf.get(&0, NOW), shelf.get(&1, NOW), shelf.get(&9, NOW)),
             (None, Some(Some(Arc::new(2))), None)
         );
+        assert!(shelf.forget(partner(1)).is_empty());
         shelf.doubt(Some(partner(1)));
         assert_eq!(shelf.get(&1, NOW), Some(Some(Arc::new(2))), "somebody else's");
         shelf.doubt(None);

@@ -19,7 +19,6 @@ use super::{
 };
 use crate::{
     clock,
-    db::rows::setup::Route,
     domain::link_name::{self, LinkName},
 };
 
@@ -105,19 +104,17 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     fs::rename(&fresh, path)
 }
 
-fn named(name: LinkName, route: Route) -> NamedRoute {
-    let name = match name {
-        LinkName::Number(number) => link_name::code(number),
-        LinkName::Id(id) => id.to_string(),
-    };
-    NamedRoute { name, route }
+/// A link is written once, under its number.
+fn named(name: LinkName, known: &KnownRoute) -> Option<NamedRoute> {
+    let LinkName::Number(number) = name else { return None };
+    Some(NamedRoute { name: link_name::code(number), route: known.route.clone() })
 }
 
 impl Cache {
     fn write(&self) -> Vec<u8> {
         let shelves = &self.0;
         let known = Known {
-            routes: shelves.routes.each(|name, known| named(*name, known.route.clone())),
+            routes: shelves.routes.each(|name, known| named(*name, known)).into_iter().flatten().collect(),
             keys: shelves.keys.each(|_, known| Key(known.row.clone())),
             api_keys: shelves.api_keys.each(|_, row| RestKey(row.clone())),
             rules: shelves
@@ -139,8 +136,9 @@ impl Cache {
 
     fn restore(&self, known: Known) {
         let shelves = &self.0;
-        shelves.routes.restore(known.routes.into_iter().filter_map(|NamedRoute { name, route }| {
-            Some((LinkName::parse(&name)?, route.scope.id(), KnownRoute::new(route, &shelves.master_key)))
+        shelves.routes.restore(known.routes.into_iter().flat_map(|NamedRoute { route, .. }| {
+            let known = Arc::new(KnownRoute::new(route, &shelves.master_key));
+            known.names().map(|name| (name, known.route.scope.id(), known.clone()))
         }));
         shelves.keys.restore(known.keys.into_iter().map(|Key(row)| {
             let scope = owner::of(row.partner_id);

@@ -166,10 +166,14 @@ fn parameter(mode: MatchMode) -> &'static str {
     }
 }
 
-/// The conversion of the same click, publisher or order, for the same money.
+/// The conversion of the same click, publisher or order, for the same money. It is that of a publisher, too, who may not
+/// be named any more.
 fn repeated<'a>(report: &Report, facts: &'a Facts) -> Option<(Previous, Source<'a>)> {
     let previous = earlier(facts)?;
-    let source = matching::source(report, facts).ok()?;
+    let source = match (matching::mode(report), facts.publisher) {
+        (MatchMode::Partner, NamedPublisher::NotPermitted(publisher)) => Source::Publisher(publisher?),
+        _ => matching::source(report, facts).ok()?,
+    };
     let is_same = belongs_to(previous, source)
         && (previous.amount, previous.currency) == (report.amount, report.amount.and(report.currency));
     is_same.then(|| (previous.clone(), source))

@@ -673,7 +673,7 @@ const STEPS: [&[(Code, Fault)]; 12] = [
         (Code::ClickNotFound, |_, facts| facts.click = ClickFacts::NotOurs(ClickIdError::NotGenuine)),
         (Code::AdvertiserMismatch, |_, facts| facts.advertiser_id = other_shop()),
     ],
-    &[(Code::PublisherNotPermitted, |_, facts| facts.publisher = NamedPublisher::NotPermitted)],
+    &[(Code::PublisherNotPermitted, |_, facts| facts.publisher = NamedPublisher::NotPermitted(None))],
     &[(Code::GoalNotInCampaign, |_, facts| {
         Arc::make_mut(&mut facts.rules).goals[0].campaign_ids = vec![CampaignId::from_bytes([9; 16])];
     })],

@@ -59,7 +59,8 @@ pub struct ClickParameters {
 
 impl ClickParameters {
     /// Reads a query. It never fails: a visitor is not to blame for the URL. The first of several values counts,
-    /// bytes that are not UTF-8 are replaced, control characters are dropped.
+    /// bytes that are not UTF-8 are replaced, control characters are dropped; but for a deep link's, which is refused for
+    /// them.
     pub fn parse(query: &str) -> Self {
         let mut parameters = Self::default();
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
@@ -76,7 +77,7 @@ impl ClickParameters {
         let (mut parameters, mut unknown) = (Self::default(), Vec::new());
         for (name, value) in pairs {
             if name == "url" || canonical(name).is_some() {
-                parameters.add(name, || without_controls(value.to_owned()));
+                parameters.add(name, || value.to_owned());
             } else {
                 unknown.push(name);
             }
@@ -90,7 +91,7 @@ impl ClickParameters {
             "preview" => self.preview |= value() == "1",
             _ => {
                 if let Some(name) = canonical(name) {
-                    self.keep(name, value());
+                    self.keep(name, without_controls(value()));
                 }
             }
         }
@@ -134,11 +135,14 @@ fn decode(text: &str) -> String {
         return text.to_owned();
     }
     let spaced = if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
-    without_controls(percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
+    percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }
 
 fn without_controls(mut text: String) -> String {
-    text.retain(|c| !c.is_control());
+    // All bytes are looked at, whatever the first ones are: many at once.
+    if text.bytes().fold(false, |so_far, byte| so_far | !matches!(byte, b' '..=b'~')) {
+        text.retain(|c| !c.is_control());
+    }
     text
 }
 
@@ -206,5 +210,7 @@ mod tests {
         assert_eq!(parameters.cut, ["sub2"]);
         assert_eq!(parameters.get("sub3"), Some("\u{fffd}"));
         assert_eq!(parameters.iter().count(), 3);
+        let url = ClickParameters::parse("url=ht%09tps://x.test/%0d%0a").url;
+        assert_eq!(url.as_deref(), Some("ht\ttps://x.test/\r\n"), "to be refused, not mended");
     }
 }

@@ -74,7 +74,7 @@ codes! {
     ClickIdMalformed "click_id_malformed" 400 No "The click id has the wrong shape." "Pass the click id on unchanged: check the length of the field it is kept in."
     ClickNotFound "click_not_found" 404 No "No such click." "Send back exactly the id that came with the landing URL."
     CustomerNotFound "customer_not_found" 404 AfterFix "No click is known for this customer." "First report an event of the customer with both `click_id` and `customer_id`: that binds the two."
-    AdvertiserMismatch "advertiser_mismatch" 422 No "The click belongs to another advertiser." "Name the advertiser whose link was clicked, or leave `advertiser` out."
+    AdvertiserMismatch "advertiser_mismatch" 422 No "The click belongs to another advertiser." "Name the advertiser whose link was clicked."
     ClickPurged "click_purged" 410 No "The click is too old: its record has been deleted." "Report sales sooner."
     ClickExpired "click_expired" 410 No "The click is older than the goal's window." "The partner may widen the goal's `click_window_seconds`."
     ConversionPrecedesClick "conversion_precedes_click" 422 No "The event is older than the click." "Check `event_time` and the clock that made it."

@@ -97,8 +97,8 @@ pub struct CreditedClick {
 pub enum NamedPublisher {
     /// It names none.
     NotNamed,
-    /// Unknown, out of use, or not on this advertiser.
-    NotPermitted,
+    /// Unknown; or known, and out of use or not on this advertiser.
+    NotPermitted(Option<PublisherId>),
     /// In use, and on this advertiser.
     Permitted(PublisherId),
 }

@@ -93,7 +93,7 @@ pub(super) fn check_source(goal: &GoalRules, source: Source<'_>, facts: &Facts) 
     if let Source::Click(click) = source {
         check_touch(click, goal)?;
     }
-    if facts.publisher == NamedPublisher::NotPermitted {
+    if matches!(facts.publisher, NamedPublisher::NotPermitted(_)) {
         return Err(Refusal::of(Code::PublisherNotPermitted));
     }
     check_campaign(goal, source)

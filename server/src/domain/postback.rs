@@ -212,6 +212,8 @@ fn shape_error(name: &str, value: &Value, form: Form) -> Option<String> {
         ("email_sha256", Value::String(text)) if !is_sha256(text) => {
             Some("must be the 64 hexadecimal digits of a SHA-256".into())
         }
+        // How long it may be is said where it is read: it has a code of its own.
+        ("click_id", Value::String(text)) if text.len() > LONGEST_VALUE_BYTES => None,
         (_, Value::String(text)) => text_error(name, text),
         _ => Some("must be a string".into()),
     }

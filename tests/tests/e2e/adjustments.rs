@@ -332,6 +332,18 @@ async fn a_key_needs_the_scopes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_person_that_an_adjustment_is_named_after_is_not_kept() {
+    let (_app, acme) = shop().await;
+    let id = sale(&acme, "pending", "A-1").await;
+    let body = json!({"adjustment_id": "jane@example.com", "kind": "retraction", "conversion_id": id});
+    assert_eq!(adjust(&acme, body).await.expect(200)["adjustment_id"], "jane@example.com");
+    let line = &acme.agency.all("/v1/postbacks?code=adjusted").await[0];
+    let kept = (&line["request"]["adjustment_id"], &line["answer"]["adjustment_id"]);
+    assert_eq!(kept, (&json!("[redacted]"), &json!("[redacted]")), "{line:#}");
+    assert_eq!(line["answer"]["status_before"], "pending", "{line:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_changes_nothing() {
     let (_app, acme) = shop().await;
     let id = sale(&acme, "approved", "A-1").await;

@@ -117,6 +117,10 @@ async fn a_deep_link_goes_to_the_advertisers_hosts_alone() {
         "http://user:pw@shop.example/",
         "https://shop.example:8443@evil.example",
         "https://shop.example\r\nset-cookie: a=b",
+        "ht\ttps://shop.example/",
+        "https://shop.exa\tmple/",
+        "\nhttps://shop.example/",
+        "https://shop.example/\r\nX: y",
         "",
         " ",
     ] {

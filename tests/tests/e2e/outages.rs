@@ -258,10 +258,14 @@ async fn a_back_end_may_tell_of_clicks_and_impressions_during_an_outage() {
     let server = Process::serve(tallyback(), &frail.database, &[]).await;
     let acme = Acme::set_up(server.agency(&frail.database).await).await;
     let link = json!({"campaign_id": acme.campaign["id"], "name": "App", "external_id": "app"});
-    acme.agency.make("/v1/links", link).await;
+    let link = acme.agency.make("/v1/links", link).await;
     let told = json!({"link": "ext:app", "parameters": {"sub1": "a"}});
     let before = acme.agency.make("/v1/clicks", told.clone()).await;
-    acme.click().await;
+    let click_id = acme.click().await;
+    acme.sdk().record(&Acme::sale(&click_id, "A-0")).await.unwrap();
+    // What is known stays known when something else changes.
+    let changed = acme.agency.make("/v1/publishers", json!({"name": "Other"})).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
     frail.begin(Outage::of(&frail.database)).await;
     acme.click().await;
     until(&server.base_url, is_away).await;
@@ -280,13 +284,49 @@ async fn a_back_end_may_tell_of_clicks_and_impressions_during_an_outage() {
     let stranger = Agency::new(&server.base_url, &acme.agency.id, forged.reveal());
     stranger.post("/v1/clicks", told.clone()).await.refused(401, "api_key_invalid");
     acme.agency.make("/v1/clicks", told).await;
+    let recorded = acme.sdk().record(&Acme::sale(&click_id, "A-1")).await.unwrap();
+    assert_eq!(recorded.outcome, Outcome::Spooled, "after the change of {changed}");
+    // A link is known under each of its names.
+    for (link, used_by) in [(&link, "code"), (&acme.link, "id")] {
+        let url = link["click_url"].as_str().unwrap();
+        let by_id = format!("{}/c/{}", server.base_url, link["id"].as_str().unwrap());
+        visit(if used_by == "code" { url } else { &by_id }).await.click_id();
+    }
 
     frail.end().await;
     until(&server.base_url, is_ok).await;
     acme.agency.get(&format!("/v1/clicks/{click}")).await.expect(200);
     acme.agency.get(&format!("/v1/impressions/{shown}")).await.expect(200);
     acme.agency.get(&format!("/v1/clicks/{}", before["click_id"].as_str().unwrap())).await.expect(200);
-    assert_eq!(acme.agency.all("/v1/clicks").await.len(), 5);
+    assert_eq!(acme.agency.all("/v1/clicks").await.len(), 7);
+    server.kill().await;
+}
+
+/// While a server is cut off, another one may revoke the key.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_after_its_key_was_revoked_is_refused_when_it_is_drained() {
+    let mut frail = Frail::create().await;
+    let server = Process::serve(tallyback(), &frail.database, &[]).await;
+    let acme = Acme::set_up(server.agency(&frail.database).await).await;
+    let click_id = acme.click().await;
+    acme.sdk().record(&Acme::sale(&click_id, "A-0")).await.unwrap();
+    frail.begin(Outage::of(&frail.database)).await;
+    acme.click().await;
+    until(&server.base_url, is_away).await;
+    let sale = json!({"goal": "purchase", "click_id": click_id, "order_id": "A-1", "amount": "1", "currency": "EUR"});
+    let spooled = acme.report(sale).await.expect(202);
+    assert_eq!(spooled["code"], "accepted_spooled");
+    server.kill().await;
+    frail.end().await;
+    frail.database.db_execute("UPDATE signing_keys SET revoked_at = created_at").await;
+    let server = Process::serve(tallyback(), &frail.database, &[]).await;
+    until(&server.base_url, is_ok).await;
+    let agency = acme.at(&server.base_url).agency;
+    let line = format!("/v1/postbacks/{}", spooled["postback_id"].as_str().unwrap());
+    let line = agency.get(&line).await.expect(200);
+    assert_eq!((&line["code"], &line["http_status"]), (&json!("signature_invalid"), &json!(401)), "{line:#}");
+    assert!(line["answer"]["detail"].as_str().unwrap().contains("revoked"), "{line:#}");
+    assert_eq!(agency.all("/v1/conversions").await.len(), 1);
     server.kill().await;
 }
 

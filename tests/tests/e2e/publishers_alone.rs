@@ -75,7 +75,20 @@ async fn what_is_needed_and_permitted_is_checked_in_order() {
         acme.report(call(&own, "A-1")).await.refused(422, "publisher_not_permitted");
         acme.agency.patch(path, open).await.expect(200);
     }
-    acme.report(call(&own, "A-1")).await.expect(201);
+    let first = acme.report(call(&own, "A-1")).await.expect(201);
+    // What is counted stays counted: its repetition is none of the publisher's matter any more.
+    for (path, closed, open) in [
+        (&publisher, json!({"status": "paused"}), json!({"status": "active"})),
+        (&publisher, json!({"status": "archived"}), json!({"status": "active"})),
+        (&advertiser, json!({"blocked_publisher_ids": [own]}), json!({"blocked_publisher_ids": []})),
+    ] {
+        acme.agency.patch(path, closed.clone()).await.expect(200);
+        let again = acme.report(call(&own, "A-1")).await.expect(200);
+        let told = (&again["code"], &again["conversion_id"]);
+        assert_eq!(told, (&json!("duplicate"), &first["conversion_id"]), "{closed}");
+        acme.report(call(&own, "A-3")).await.refused(422, "publisher_not_permitted");
+        acme.agency.patch(path, open).await.expect(200);
+    }
     let late = app.clock.now().plus_seconds(-121 * 86_400).to_string();
     let mut late_call = call(&own, "A-2");
     late_call["event_time"] = json!(late);

@@ -44,6 +44,14 @@ pub fn get(conn: &mut Conn, scope: &PartnerScope, id: KeyId) -> QueryResult<Sign
         .get_result(conn)
 }
 
+/// Those of the keys that are there.
+pub fn named(conn: &mut Conn, scope: &PartnerScope, ids: Vec<KeyId>) -> QueryResult<Vec<SigningKey>> {
+    signing_keys::table
+        .filter(signing_keys::partner_id.eq(scope.id()).and(signing_keys::id.eq_any(ids)))
+        .select(SigningKey::as_select())
+        .load(conn)
+}
+
 /// Changes a key and returns it as it is then.
 pub fn update(
     conn: &mut Conn,

@@ -71,6 +71,11 @@ impl SigningKey {
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
     }
+
+    /// Whether it worked at this time, as far as is known by now.
+    pub fn worked_at(&self, time: Timestamp) -> bool {
+        self.revoked_at.is_none_or(|end| time < end) && self.expires_at.is_none_or(|end| time < end)
+    }
 }
 
 /// What an update changes; `None` leaves a column as it is.

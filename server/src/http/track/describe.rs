@@ -57,7 +57,8 @@ pub async fn traffic(state: &State, route: &Route, parameters: &mut ClickParamet
         match state.cache.publisher(route.scope, name).await {
             Err(Error::Unavailable(_)) => traffic.leave(parameters, "publisher_id", text),
             found => {
-                if let Some((publisher, status)) = found? {
+                let kept = found?.filter(|(_, status)| *status != Status::Archived);
+                if let Some((publisher, status)) = kept {
                     (traffic.publisher, traffic.publisher_status) = (Some(publisher), status);
                 }
             }

@@ -112,12 +112,15 @@ pub fn order_id(request: &Document) -> Option<String> {
     Some(replaced(order.to_owned()))
 }
 
-/// An answer for the log. A refusal may repeat what was sent.
+/// An answer for the log. It may repeat what was sent.
 pub fn kept(answer: &Answer) -> Document {
-    if answer.code.is_success() {
+    if !answer.code.is_success() {
+        Document::written(&masking::document(&answer.body()))
+    } else if answer.facts.is_empty() {
         Document::written(&Kept(answer))
     } else {
-        Document::written(&masking::document(&answer.body()))
+        // What the sender calls an adjustment is among them.
+        Document::written(&Kept(&Answer { facts: masking::document(&answer.facts), ..answer.clone() }))
     }
 }
 
