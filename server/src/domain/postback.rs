@@ -256,9 +256,13 @@ const SHORTEST_NAME: usize = 4;
 
 /// What is wrong with a value that is a placeholder.
 pub(super) fn placeholder_error(name: &str, text: &str) -> Option<FieldError> {
+    is_unfilled(name, text).then(|| FieldError::new(name, format!("`{text}` is a placeholder, not a value")))
+}
+
+/// Whether a placeholder stands in place of a parameter's value.
+pub(super) fn is_unfilled(name: &str, text: &str) -> bool {
     // The codes of goals are in capitals too.
-    let is_one = is_placeholder(text) || (name != "goal" && is_name_in_capitals(text));
-    is_one.then(|| FieldError::new(name, format!("`{text}` is a placeholder, not a value")))
+    is_placeholder(text) || (name != "goal" && is_name_in_capitals(text))
 }
 
 /// A placeholder may be no more than the parameter's own name, in capitals. What is shorter may as well be a value: `ET`

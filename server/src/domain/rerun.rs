@@ -20,6 +20,7 @@ pub const MENDABLE: &[Code] = &[
     Code::PublisherNotPermitted,
     Code::ClickExpired,
     Code::CurrencyInvalid,
+    Code::UnresolvedMacro,
 ];
 /// Parameters that are only stored: a report means the same without them.
 const ONLY_STORED: &[&str] =
@@ -36,7 +37,7 @@ words! {
         TestKey = "test_key",
         /// It was to be validated only.
         DryRun = "dry_run",
-        /// A placeholder came in place of a value, which nobody knows.
+        /// A placeholder came in place of a value that decides, which nobody knows.
         UnresolvedMacro = "unresolved_macro",
         /// No change of the set-up makes it count.
         NotMendable = "not_mendable",
@@ -58,7 +59,7 @@ impl WhyNot {
             Self::TestKey => "A test key signed it.",
             Self::DryRun => "It was a dry run.",
             Self::UnresolvedMacro => {
-                "A placeholder came in place of a value: the sender has to send it again."
+                "A placeholder came in place of a value that decides: the sender has to send it again."
             }
             Self::NotMendable => "It was refused for a reason that no change of the set-up mends.",
             Self::PersonalDataRemoved => {
@@ -87,7 +88,6 @@ pub fn check(
         _ if is_test => return Err(WhyNot::TestKey),
         Some(Code::Validated) => return Err(WhyNot::DryRun),
         Some(code) if code.is_success() => return Err(WhyNot::Accepted),
-        Some(Code::UnresolvedMacro) => return Err(WhyNot::UnresolvedMacro),
         Some(code) if MENDABLE.contains(&code) => {}
         _ => return Err(WhyNot::NotMendable),
     }
@@ -98,14 +98,20 @@ pub fn check(
     if postback::intent(&parameters) != Ok(Intent::Count) {
         return Err(WhyNot::DryRun);
     }
-    let is_whole = parameters.iter().all(|(_, value)| !is_redacted(value));
-    if is_whole { Ok(()) } else { Err(WhyNot::PersonalDataRemoved) }
+    if parameters.iter().any(|(_, value)| is_redacted(value)) {
+        return Err(WhyNot::PersonalDataRemoved);
+    }
+    postback::check_macros(&parameters).map_err(|_| WhyNot::UnresolvedMacro)
 }
 
-/// The parameters of a report as the log holds them, and which of those that are only stored were left out, because the
-/// log holds them no more.
+/// The parameters of a report as the log holds them, and which of those that are only stored were left out: because the
+/// log holds them no more, or because a placeholder came in their place.
 pub fn restored(request: &Map<String, Value>) -> (Parameters, Vec<String>) {
-    let is_lost = |name: &str, value: &Value| ONLY_STORED.contains(&name) && is_redacted(value);
+    let is_placeholder =
+        |name: &str, value: &Value| value.as_str().is_some_and(|text| postback::is_unfilled(name, text));
+    let is_lost = |name: &str, value: &Value| {
+        ONLY_STORED.contains(&name) && (is_redacted(value) || is_placeholder(name, value))
+    };
     let (lost, kept): (Vec<_>, Vec<_>) = request.iter().partition(|(name, value)| is_lost(name, value));
     let kept = kept.into_iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     (Parameters::from_document(kept), lost.into_iter().map(|(name, _)| name.clone()).collect())

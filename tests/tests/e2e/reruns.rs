@@ -211,7 +211,7 @@ async fn what_cannot_be_run_again_says_why() {
     cases.push((refused(&acme, conflict, "duplicate_conflict").await, "not_mendable"));
     cases
         .push((refused(&acme, sale("purchase", "short", "A-2"), "click_id_malformed").await, "not_mendable"));
-    let literal = with(sale("purchase", &click_id, "A-3"), json!({"coupon": "{coupon}"}));
+    let literal = with(sale("purchase", &click_id, "{order_id}"), json!({"coupon": "{coupon}"}));
     cases.push((refused(&acme, literal, "unresolved_macro").await, "unresolved_macro"));
     let dry = with(sale("Purchase", &click_id, "A-4"), json!({"validate_only": true}));
     cases.push((refused(&acme, dry, "goal_mismatch").await, "dry_run"));
@@ -270,6 +270,28 @@ async fn personal_data_that_was_not_kept_is_not_invented() {
     let answer = rerun(&acme, &id).await.expect(200);
     assert_eq!((&answer["code"], &answer["left_out"]), (&json!("accepted"), &json!(["coupon", "metadata"])));
     assert_eq!(conversions(&acme).await[0]["parameters"], json!({"adv_sub1": "kept"}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_placeholder_that_decides_nothing_is_left_out() {
+    let app = TestApp::start().await;
+    let acme = app.acme().await;
+    let click_id = acme.click().await;
+    let extras = json!({"coupon": "{coupon}", "adv_sub1": "kept", "adv_sub2": "%SUB2%"});
+    let id = refused(&acme, with(sale("purchase", &click_id, "A-1"), extras), "unresolved_macro").await;
+    let decides = with(sale("purchase", &click_id, "A-2"), json!({"amount": "{amount}", "coupon": "{c}"}));
+    let other = refused(&acme, decides, "unresolved_macro").await;
+    let before = line(&acme, &id).await;
+    assert_eq!((&before["rerunnable"], &before["why_not_rerunnable"]), (&json!(true), &Value::Null));
+    assert_eq!(line(&acme, &other).await["why_not_rerunnable"], "unresolved_macro");
+    let filter = json!({"filter": {"codes": ["unresolved_macro"]}});
+    let ran = acme.agency.post("/v1/postbacks/rerun", filter).await.expect(200);
+    assert_eq!((&ran["matched"], &ran["by_code"]), (&json!(1), &json!({"accepted": 1})), "{ran:#}");
+    assert_eq!(ran["results"][0]["left_out"], json!(["adv_sub2", "coupon"]), "{ran:#}");
+    let counted = conversions(&acme).await;
+    assert_eq!((counted.len(), &counted[0]["parameters"]), (1, &json!({"adv_sub1": "kept"})));
+    assert_eq!(counted[0]["received_at"], before["received_at"]);
+    verified(&app).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

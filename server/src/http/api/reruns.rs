@@ -80,7 +80,8 @@ pub fn why_not(line: &Postback, reruns: &[Rerun]) -> Option<WhyNot> {
 /// Runs a refused postback again, after the set-up was mended. It is judged with today's set-up as it came: with its
 /// parameters, and with the time at which it came for windows, delays and the default of its event's time. What was
 /// refused for `goal_mismatch`, `goal_inactive`, `goal_not_in_campaign`, `mode_not_allowed`, `customer_not_found`,
-/// `publisher_not_permitted`, `click_expired` or `currency_invalid` can be run again, until it counts: once, whatever races and whatever is sent again meanwhile. 200 says that the
+/// `publisher_not_permitted`, `click_expired` or `currency_invalid` can be run again, and for `unresolved_macro` where the
+/// placeholder stood in a parameter that is only stored, such as `coupon` (it is left out), until it counts: once, whatever races and whatever is sent again meanwhile. 200 says that the
 /// outcome is recorded, in the line's `reruns`, and in the audit log; `result` and `code` say whether it counts. One that
 /// has a conversion since is answered `duplicate` with it. With `dry_run` nothing is changed. The body may be left out.
 #[utoipa::path(tag = "Postbacks", params(("id" = String, Path, description = "The postback's id.")),
