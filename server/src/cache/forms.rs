@@ -34,7 +34,7 @@ use crate::{
 /// Everything that is known.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Known {
-    pub(super) routes: Vec<NamedRoute>,
+    pub(super) routes: Vec<LinkRoute>,
     pub(super) keys: Vec<Key>,
     pub(super) api_keys: Vec<RestKey>,
     pub(super) rules: Vec<(PartnerId, AdvertiserId, Rules)>,
@@ -46,13 +46,9 @@ pub(super) struct Known {
     pub(super) some_advertisers: Vec<(PartnerId, Vec<AdvertiserId>)>,
 }
 
-/// A link, under a name that a tracking URL gives it.
+/// A link.
 #[derive(Serialize, Deserialize)]
-pub(super) struct NamedRoute {
-    pub(super) name: String,
-    #[serde(with = "RouteForm")]
-    pub(super) route: Route,
-}
+pub(super) struct LinkRoute(#[serde(with = "RouteForm")] pub(super) Route);
 
 /// A signing key, with its secret sealed.
 #[derive(Serialize, Deserialize)]

@@ -15,12 +15,9 @@ use tokio::time::Instant;
 
 use super::{
     Cache, KnownKey, KnownRoute,
-    forms::{Key, Known, NamedRoute, RestKey, Rules, owner},
+    forms::{Key, Known, LinkRoute, RestKey, Rules, owner},
 };
-use crate::{
-    clock,
-    domain::link_name::{self, LinkName},
-};
+use crate::{clock, domain::link_name::LinkName};
 
 /// Names the form; another one gets another name.
 const CONTEXT: &[u8] = b"known set-up/3";
@@ -104,17 +101,16 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     fs::rename(&fresh, path)
 }
 
-/// A link is written once, under its number.
-fn named(name: LinkName, known: &KnownRoute) -> Option<NamedRoute> {
-    let LinkName::Number(number) = name else { return None };
-    Some(NamedRoute { name: link_name::code(number), route: known.route.clone() })
+/// A link is known under two names, and written once.
+fn once(name: LinkName, known: &KnownRoute) -> Option<LinkRoute> {
+    matches!(name, LinkName::Number(_)).then(|| LinkRoute(known.route.clone()))
 }
 
 impl Cache {
     fn write(&self) -> Vec<u8> {
         let shelves = &self.0;
         let known = Known {
-            routes: shelves.routes.each(|name, known| named(*name, known)).into_iter().flatten().collect(),
+            routes: shelves.routes.each(|name, known| once(*name, known)).into_iter().flatten().collect(),
             keys: shelves.keys.each(|_, known| Key(known.row.clone())),
             api_keys: shelves.api_keys.each(|_, row| RestKey(row.clone())),
             rules: shelves
@@ -136,7 +132,7 @@ impl Cache {
 
     fn restore(&self, known: Known) {
         let shelves = &self.0;
-        shelves.routes.restore(known.routes.into_iter().flat_map(|NamedRoute { route, .. }| {
+        shelves.routes.restore(known.routes.into_iter().flat_map(|LinkRoute(route)| {
             let known = Arc::new(KnownRoute::new(route, &shelves.master_key));
             known.names().map(|name| (name, known.route.scope.id(), known.clone()))
         }));
