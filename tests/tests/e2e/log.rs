@@ -81,8 +81,9 @@ async fn what_cannot_be_read_is_kept_as_far_as_it_helps() {
     let beginning = request["beginning"].as_str().unwrap();
     assert!(beginning.starts_with("goal=a&goal=b&adv_sub1=[redacted]&key_id=key_"), "{beginning}");
     assert!(beginning.ends_with("&sig=[redacted]"), "{beginning}");
-    let long = json!({"goal": "purchase", "click_id": "x".repeat(60_000)});
-    let answer = acme.report(long).await.refused(400, "malformed");
+    let long = sale(&"x".repeat(60_000), "A-1");
+    let answer = acme.report(long).await.refused(400, "click_id_malformed");
+    assert_eq!(answer["received_characters"], 60_000);
     assert_eq!(
         line(&acme, &answer).await["request"]["click_id"],
         format!("{}... (60000 bytes)", "x".repeat(500))
