@@ -98,7 +98,8 @@ async fn previewed(
 /// no click.
 #[utoipa::path(tag = "Tracking", params(("link" = String, Path, description = "The link's code of seven characters, as in its `click_url`, or its id.", example = "3f9k2qd"), ClickQuery),
     responses(
-        (status = 200, description = "Of a preview."),
+        (status = 200, description = "Of a preview (`preview=1`): the headers of what `GET` answers.", body = Preview),
+        (status = 401, description = "A preview needs an API key of the link's partner."),
         (status = 302, description = "To where a click would go.", headers(("location" = String, description = "The page."))),
         (status = 404, description = "There is no such link, or it is archived."),
         (status = 410, description = "The link is out of use and has no fallback."),
