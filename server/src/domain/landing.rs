@@ -153,6 +153,11 @@ fn with_parameter(url: &str, name: &str, value: &str) -> String {
     format!("{base}?{}{fragment}", query.strip_prefix('&').unwrap_or(&query))
 }
 
+/// What a page would have been filled in to without this click id, from what it was with it.
+pub fn without_click_id(url: &str, click_id: &str, parameter: &str) -> String {
+    without_parameter(url.replace(click_id, ""), parameter)
+}
+
 /// Takes a query parameter out, wherever it stands.
 fn without_parameter(url: String, name: &str) -> String {
     let (before, fragment) = split_before(&url, '#');
@@ -253,6 +258,22 @@ mod tests {
         ] {
             let page = LandingPage::parse(template).unwrap();
             assert_eq!(page.render(None, "kcid", |_| None).as_deref(), Some(url));
+        }
+    }
+
+    #[test]
+    fn a_click_id_can_be_taken_out_again() {
+        for template in [
+            "https://shop.test",
+            "https://shop.test/a?b=1#top",
+            "https://shop.test/?a=%20&kcid=old&c=2",
+            "https://shop.test/?a={sub1}&t={click_id}&kcid=old",
+            "https://shop.test/{click_id}/{sub1}?u={!sub1}",
+            "https://shop.test:8443/#{!click_id}",
+        ] {
+            let page = LandingPage::parse(template).unwrap();
+            let url = |click_id| page.render(click_id, "kcid", |_| Some("x y".into())).unwrap();
+            assert_eq!(without_click_id(&url(Some(ID)), ID, "kcid"), url(None), "{template}");
         }
     }
 

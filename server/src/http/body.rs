@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin, time::Duration};
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
-    http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue},
+    http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue},
     web::{Bytes, Data},
 };
 use futures_util::StreamExt;
@@ -37,7 +37,7 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, mut payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            require_type(&request, "application/json")?;
+            require_type(request.headers(), "application/json")?;
             let longest = longest(&request)?;
             let bytes = read(&mut payload, longest).await?;
             Ok(Self(parse(&bytes)?))
@@ -60,7 +60,7 @@ impl<T: DeserializeOwned + Default> FromRequest for OptionalBody<T> {
             if bytes.is_empty() {
                 return Ok(Self(T::default()));
             }
-            require_type(&request, "application/json")?;
+            require_type(request.headers(), "application/json")?;
             Ok(Self(parse(&bytes)?))
         })
     }
@@ -121,14 +121,13 @@ fn plain(message: &str) -> String {
 }
 
 /// Refuses a body of another type, and one that would have to be unpacked.
-pub fn require_type(request: &HttpRequest, wanted: &str) -> Result<(), Refusal> {
+pub fn require_type(headers: &HeaderMap, wanted: &str) -> Result<(), Refusal> {
     let is_packed = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity");
-    if request.headers().get_all(CONTENT_ENCODING).any(is_packed) {
+    if headers.get_all(CONTENT_ENCODING).any(is_packed) {
         let detail = "Bodies are taken as they are: send it without `Content-Encoding`.";
         return Err(Refusal::new(Code::UnsupportedMediaType, detail));
     }
-    let header =
-        request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let header = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let sent = header.split(';').next().unwrap_or_default().trim();
     if sent.eq_ignore_ascii_case(wanted) {
         return Ok(());

@@ -6,7 +6,7 @@ use actix_web::{
     FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::AUTHORIZATION, web::Data,
 };
 
-use super::{State, transport::Transport};
+use super::{State, head::Head, transport::Transport};
 use crate::{
     cache::Asked,
     db::{rows::accounts::ApiKey, scope::PartnerScope},
@@ -75,7 +75,7 @@ pub async fn authenticate(request: &HttpRequest) -> Result<Caller> {
 async fn ask(request: &HttpRequest) -> Result<Asked<ApiKey>> {
     let state =
         request.app_data::<Data<State>>().ok_or_else(|| Error::Internal("there is no state".into()))?;
-    Transport::of(request, &state.trusted_proxies).require_private()?;
+    Transport::of(&Head::of(request), &state.trusted_proxies).require_private()?;
     let shown = ApiKeyText::parse(bearer(request)?).ok_or_else(|| Refusal::of(Code::ApiKeyInvalid))?;
     let is_shown = |key: &Arc<ApiKey>| shown.matches(&key.secret_hash);
     Ok(match state.cache.api_key(&state.store, shown.id()).await? {

@@ -3,7 +3,6 @@
 //! Management goes first, postbacks next, clicks last.
 
 use std::{
-    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -11,16 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix_web::{
-    Error, HttpMessage, HttpResponse, ResponseError,
-    body::{EitherBody, MessageBody},
-    dev::{ServiceRequest, ServiceResponse},
-    http::Method,
-};
+use actix_http::Request;
+use actix_web::{HttpResponse, ResponseError, dev::RequestHead, http::Method};
 use percent_encoding::percent_decode_str;
 use tokio::time::sleep;
 
-use super::{State, body, connections::Connection, track};
+use super::{body, track};
 use crate::{
     config::Limits,
     domain::{code::Code, refusal::Refusal},
@@ -62,6 +57,25 @@ impl Door {
             next_leave: AtomicU64::new(0),
             metrics,
         }
+    }
+
+    /// Checks a request's head, and finds room for it or turns it away, with an answer.
+    pub async fn pass(&self, purpose: Purpose, request: &mut Request) -> Result<Inside<'_>, HttpResponse> {
+        let inside = self.admit(purpose);
+        let (head, query) = (request.head(), request.uri().query().unwrap_or_default());
+        let is_sound = check_head(head, &self.limits).and_then(|()| check_query(purpose, query));
+        let turned_away = match (is_sound, inside) {
+            (Ok(()), Some(inside)) => return Ok(inside),
+            (Err(refusal), _) => turn_away(refusal, purpose, query),
+            (Ok(()), None) => {
+                self.metrics.count_shed(purpose);
+                self.leave().await;
+                no_room(purpose, request.path(), query)
+            }
+        };
+        // An answer to a request whose body is still to come would end the connection.
+        body::discard(&mut request.take_payload()).await;
+        Err(turned_away)
     }
 
     /// Lets a request in, if there is room. Those who look after the server always find some.
@@ -117,7 +131,7 @@ impl Door {
 }
 
 /// Somebody who is inside, until it is dropped.
-struct Inside<'a> {
+pub struct Inside<'a> {
     door: &'a Door,
     purpose: Purpose,
 }
@@ -131,46 +145,13 @@ impl Drop for Inside<'_> {
     }
 }
 
-/// Checks a request's head, finds room for it or turns it away, and counts its answer.
-pub async fn pass_the_door<B: MessageBody + 'static>(
-    state: &State,
-    mut request: ServiceRequest,
-    answer: impl AsyncFnOnce(ServiceRequest) -> Result<ServiceResponse<EitherBody<B>>, Error>,
-) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    let door = &state.door;
-    let _under_way = request.request().conn_data::<Rc<Connection>>().map(Connection::begin);
-    let purpose = purpose(request.method(), request.path());
-    let inside = door.admit(purpose);
-    let is_sound =
-        check_head(&request, &door.limits).and_then(|()| check_query(purpose, request.query_string()));
-    let turned_away = match (is_sound, &inside) {
-        (Err(refusal), _) => Some(turn_away(refusal, purpose, request.query_string())),
-        (Ok(()), None) => {
-            door.metrics.count_shed(purpose);
-            door.leave().await;
-            Some(no_room(purpose, request.path(), request.query_string()))
-        }
-        (Ok(()), Some(_)) => None,
-    };
-    let response = match turned_away {
-        None => answer(request).await?,
-        Some(response) => {
-            // An answer to a request whose body is still to come would end the connection.
-            body::discard(&mut request.take_payload()).await;
-            request.into_response(response).map_into_right_body()
-        }
-    };
-    door.metrics.count_request(purpose, response.status().as_u16());
-    Ok(response)
-}
-
-fn check_head(request: &ServiceRequest, limits: &Limits) -> Result<(), Refusal> {
-    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+fn check_head(head: &RequestHead, limits: &Limits) -> Result<(), Refusal> {
+    let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
     if target > limits.target_bytes {
         let detail = format!("Path and query have {target} bytes; {} are taken.", limits.target_bytes);
         return Err(Refusal::new(Code::UriTooLong, detail));
     }
-    let headers = request.headers();
+    let headers = head.headers();
     if headers.len() > limits.headers {
         let detail = format!("There are {} headers; {} are taken.", headers.len(), limits.headers);
         return Err(Refusal::new(Code::HeadersTooLarge, detail));
@@ -209,7 +190,7 @@ fn turn_away(refusal: Refusal, purpose: Purpose, query: &str) -> HttpResponse {
 }
 
 /// What a request is for, as its address says.
-fn purpose(method: &Method, path: &str) -> Purpose {
+pub fn purpose(method: &Method, path: &str) -> Purpose {
     match path {
         "/livez" | "/readyz" => Purpose::Health,
         "/openapi.json" | "/docs" => Purpose::Docs,

@@ -7,7 +7,7 @@ use actix_web::{
 };
 use serde_json::Value;
 
-use super::{State, track, transport::Transport};
+use super::{State, head::Head, track, transport::Transport};
 use crate::{
     domain::{code::Code, refusal::Refusal},
     error::Error,
@@ -57,7 +57,7 @@ pub async fn no_route(request: HttpRequest, methods: Data<Methods>, state: Data<
         ))
         .error_response();
     }
-    let transport = Transport::of(&request, &state.trusted_proxies);
+    let transport = Transport::of(&Head::of(&request), &state.trusted_proxies);
     if let Some(refusal) = transport.require_private().err().filter(|_| request.path().starts_with("/v1/")) {
         return refuse(&request, refusal);
     }

@@ -11,6 +11,7 @@ pub mod door;
 pub mod fallback;
 mod fields;
 mod front;
+mod head;
 mod health;
 pub mod metrics;
 pub mod openapi;

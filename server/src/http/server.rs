@@ -2,6 +2,7 @@
 
 use std::{net::TcpListener, sync::Arc, thread::available_parallelism};
 
+use actix_service::IntoServiceFactory;
 use actix_web::{
     App, HttpServer,
     dev::Server,
@@ -11,7 +12,9 @@ use actix_web::{
 };
 use utoipa_actix_web::AppExt;
 
-use super::{State, connections, fallback, front, openapi, routes};
+use super::{
+    State, changes::forget_what_changed, connections, fallback, front::FrontFactory, openapi, routes,
+};
 use crate::{
     config::limits::connections_per_worker,
     domain::{code::Code, refusal::Refusal},
@@ -44,17 +47,18 @@ pub fn serve(
     let methods = Data::new(fallback::Methods::of(&openapi::document()));
     let app = move || {
         replies::take_here();
-        App::new()
+        let app = App::new()
             .app_data(state.clone())
             .app_data(methods.clone())
             .app_data(web::QueryConfig::default().error_handler(|error, _| unreadable_query(&error)))
             .app_data(web::PathConfig::default().error_handler(|error, _| unreadable(&error)))
-            .wrap(from_fn(front::answer))
+            .wrap(from_fn(forget_what_changed))
             .into_utoipa_app()
             .configure(routes::documented)
             .into_app()
             .configure(routes::undocumented)
-            .default_service(web::to(fallback::no_route))
+            .default_service(web::to(fallback::no_route));
+        FrontFactory { app: app.into_factory(), state: State::clone(&state) }
     };
     let workers = workers.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
     let connections = connections_per_worker(files, workers);

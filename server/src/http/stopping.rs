@@ -3,13 +3,13 @@
 
 use std::sync::atomic::Ordering;
 
-use actix_web::{dev::ServiceResponse, http::ConnectionType};
+use actix_web::{dev::Response, http::ConnectionType};
 
 use super::State;
 
 /// Adds `Connection: close` while the server is stopping.
-pub fn say_when_stopping<B>(state: &State, response: &mut ServiceResponse<B>) {
+pub fn say_when_stopping<B>(state: &State, response: &mut Response<B>) {
     if state.is_stopping.load(Ordering::Relaxed) {
-        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+        response.head_mut().set_connection_type(ConnectionType::Close);
     }
 }

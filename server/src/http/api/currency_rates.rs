@@ -174,7 +174,7 @@ pub async fn import_currency_rates(
     payload: web::Payload,
     state: web::Data<State>,
 ) -> Result<web::Json<WrittenRates>> {
-    body::require_type(&request, "text/csv")?;
+    body::require_type(request.headers(), "text/csv")?;
     let longest: Duration = state.door.limits.body;
     let table = body::read_up_to(LARGEST_TABLE, &mut payload.into_inner(), longest).await?;
     let table =

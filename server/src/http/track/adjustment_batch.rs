@@ -17,7 +17,7 @@ use crate::{
     db::received::ReceivedAdjustment,
     domain::{answer::Answer, code::Code, refusal::Refusal},
     error::{Error, Result},
-    http::State,
+    http::{State, head::Head},
 };
 
 /// How many are made in one transaction: while it lasts, their conversions are locked.
@@ -42,14 +42,15 @@ pub struct AdjustmentBatch(Vec<AdjustmentRequest>);
     extensions(("x-codes" = json!(["payload_too_large", "unsupported_media_type"]))))]
 #[post("/adjustments/batch")]
 pub async fn report_adjustments(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
-    Outcome::answer(receive(&request, payload, &state).await, &request, &state)
+    let head = Head::of(&request);
+    Outcome::answer(receive(&head, payload, &state).await, head.standing.get(), &state)
 }
 
-async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Result<Outcome> {
-    let message = Message::receive(request, payload, state).await?;
-    message.sender.refuse_flood(request, state)?;
-    let sender = Sender::of(state, &message.sender, intake::asked_intent(request));
-    match message.items(request, state, &sender.powers)? {
+async fn receive(head: &Head<'_>, payload: Payload, state: &State) -> Result<Outcome> {
+    let message = Message::receive(head, payload, state).await?;
+    message.sender.refuse_flood(head, state)?;
+    let sender = Sender::of(state, &message.sender, intake::asked_intent(head));
+    match message.items(head, state, &sender.powers)? {
         Ok(items) => {
             let _turn = state.batches.take_turn(items.len()).await?;
             Ok(Outcome::Judged(judge(state, &sender, &items).await))

@@ -33,7 +33,7 @@ use crate::{
         trace::{Check, Origin},
     },
     error::{Error, Result},
-    http::{State, body, transport::Transport},
+    http::{State, body, head::Head, transport::Transport},
 };
 
 /// How often adjustments are tried again that another transaction was in the way of.
@@ -88,21 +88,22 @@ pub struct AdjustmentRequest {
     params(SignatureHeaders, MessageQuery), extensions(("x-codes" = json!(["payload_too_large", "unsupported_media_type"]))))]
 #[post("/adjustments")]
 pub async fn report_adjustment(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
-    let answer = receive(&request, payload, &state).await.unwrap_or_else(postbacks::failed);
+    let head = Head::of(&request);
+    let answer = receive(&head, payload, &state).await.unwrap_or_else(postbacks::failed);
     state.metrics.count_postback(answer.code);
-    rate_limits::tell(&request, postbacks::respond(&answer))
+    rate_limits::tell(head.standing.get(), postbacks::respond(&answer))
 }
 
-async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Result<Answer> {
-    let transport = Transport::of(request, &state.trusted_proxies).require_private()?;
-    body::require_type(request, "application/json")?;
+async fn receive(head: &Head<'_>, payload: Payload, state: &State) -> Result<Answer> {
+    let transport = Transport::of(head, &state.trusted_proxies).require_private()?;
+    body::require_type(head.headers(), "application/json")?;
     let body = body::read(&mut payload.into_inner(), state.door.limits.body).await?;
-    let claim = Claim::of_message(request.headers(), &body)?;
+    let claim = Claim::of_message(head.headers(), &body)?;
     let signer = credentials::Sender::find(state, &claim, transport.client).await?;
-    signer.refuse_flood(request, state)?;
-    let mut sender = Sender::of(state, &signer, intake::asked_intent(request));
+    signer.refuse_flood(head, state)?;
+    let mut sender = Sender::of(state, &signer, intake::asked_intent(head));
     if sender.powers.is_ok() {
-        let taken = state.rate_limits.take_reports(request, signer.key.scope.id(), 1, signer.now)?;
+        let taken = state.rate_limits.take_reports(head, signer.key.scope.id(), 1, signer.now)?;
         sender.powers = taken.and(sender.powers);
     }
     let sent = (Parameters::from_json(&body), body.len());

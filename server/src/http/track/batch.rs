@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use actix_web::{
-    HttpRequest, HttpResponse,
-    http::StatusCode,
+    HttpResponse,
+    http::{StatusCode, header::HeaderMap},
     web::{Bytes, Payload},
 };
 use serde::Serialize;
@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::{
     credentials::{Claim, Sender},
     postbacks::{USUAL_BYTES, as_json, failed, respond},
-    rate_limits,
+    rate_limits::{self, Standing},
 };
 use crate::{
     domain::{
@@ -26,7 +26,7 @@ use crate::{
         refusal::Refusal,
     },
     error::{Error, Result},
-    http::{State, body, transport::Transport},
+    http::{State, body, head::Head, transport::Transport},
 };
 
 /// The largest batch.
@@ -76,13 +76,13 @@ pub struct Message<'a> {
 
 impl<'a> Message<'a> {
     /// Takes a batch in, and finds out who sent it.
-    pub async fn receive(request: &HttpRequest, payload: Payload, state: &'a State) -> Result<Self> {
-        let transport = Transport::of(request, &state.trusted_proxies).require_private()?;
-        let layout = layout(request)?;
+    pub async fn receive(head: &Head<'_>, payload: Payload, state: &'a State) -> Result<Self> {
+        let transport = Transport::of(head, &state.trusted_proxies).require_private()?;
+        let layout = layout(head.headers())?;
         let in_memory = state.batches.enter()?;
         let mut payload = payload.into_inner();
         let content = body::read_up_to(LARGEST_BYTES, &mut payload, state.door.limits.body).await?;
-        let claim = Claim::of_message(request.headers(), &content)?;
+        let claim = Claim::of_message(head.headers(), &content)?;
         let sender = Sender::find(state, &claim, transport.client).await?;
         Ok(Self { sender, content, layout, _in_memory: in_memory })
     }
@@ -90,7 +90,7 @@ impl<'a> Message<'a> {
     /// The items, if the sender may send any, and so many of them now. What is no batch counts as one.
     pub fn items(
         &self,
-        request: &HttpRequest,
+        head: &Head<'_>,
         state: &State,
         powers: &Result<KeyPowers, Refusal>,
     ) -> Result<Result<Vec<&[u8]>, Refusal>, Refusal> {
@@ -100,16 +100,16 @@ impl<'a> Message<'a> {
         let items = batch::items(self.layout, &self.content);
         let count = items.as_ref().map_or(1, Vec::len);
         let partner = self.sender.key.scope.id();
-        Ok(state.rate_limits.take_reports(request, partner, count, self.sender.now)?.and(items))
+        Ok(state.rate_limits.take_reports(head, partner, count, self.sender.now)?.and(items))
     }
 }
 
 /// How the items of a batch are written, as its content type says.
-fn layout(request: &HttpRequest) -> Result<Layout, Refusal> {
-    if body::require_type(request, "application/x-ndjson").is_ok() {
+fn layout(headers: &HeaderMap) -> Result<Layout, Refusal> {
+    if body::require_type(headers, "application/x-ndjson").is_ok() {
         return Ok(Layout::Lines);
     }
-    body::require_type(request, "application/json").map(|()| Layout::Array).map_err(|refusal| {
+    body::require_type(headers, "application/json").map(|()| Layout::Array).map_err(|refusal| {
         refusal.hint("Send a JSON array as `application/json`, or lines as `application/x-ndjson`.")
     })
 }
@@ -130,7 +130,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// The answer to a batch, each item of which is counted among the outcomes.
-    pub fn answer(outcome: Result<Self>, request: &HttpRequest, state: &State) -> HttpResponse {
+    pub fn answer(outcome: Result<Self>, standing: Option<Standing>, state: &State) -> HttpResponse {
         let response = match outcome.unwrap_or_else(|error| Self::Refused(failed(error))) {
             Self::Judged(answers) => {
                 answers.iter().for_each(|answer| state.metrics.count_postback(answer.code));
@@ -141,7 +141,7 @@ impl Outcome {
                 respond(&answer)
             }
         };
-        rate_limits::tell(request, response)
+        rate_limits::tell(standing, response)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Clicks on tracking links: recorded first, redirected then.
 
+use std::sync::Arc;
+
 use actix_web::{
     HttpRequest, HttpResponse, ResponseError, get, head,
     http::header,
@@ -14,9 +16,10 @@ use super::{
     visit::{Followed, Following, Visit, known_link},
 };
 use crate::{
+    cache::KnownRoute,
     domain::{click_id::Touch, click_parameters::ClickParameters},
     error::{Error, Result},
-    http::State,
+    http::{State, head::Head},
 };
 
 /// Records a click and redirects to the landing page, with the click id in its URL. The click is stored before the
@@ -37,7 +40,10 @@ use crate::{
     extensions(("x-codes" = json!(["api_key_missing", "api_key_invalid", "https_required", "not_found", "unavailable", "internal"]))))]
 #[get("/c/{link}")]
 pub async fn follow_link(request: HttpRequest, link: Path<String>, state: Data<State>) -> HttpResponse {
-    answer(&request, &link, &state).await
+    match begin(&Head::of(&request), &link, &state).await {
+        Ok(begun) => begun.end(&state).await,
+        Err(WantsPreview(parameters)) => previewed(&request, &link, parameters, &state).await,
+    }
 }
 
 /// The link in the path of a click, if it needs no decoding.
@@ -47,41 +53,61 @@ pub fn link_in(path: &str) -> Option<&str> {
     is_plain.then_some(link)
 }
 
-/// Answers a click on a link. What it takes to put the click together is given back before its commit is waited for:
-/// hundreds wait at once, and what they hold would not fit into the processor's caches.
-pub async fn answer(request: &HttpRequest, link: &str, state: &State) -> HttpResponse {
-    let followed = match Box::pin(begin(request, link, state)).await {
-        Ok(Begun::Answered(response)) => return response,
-        Ok(Begun::Following(following)) => following.end(state).await,
-        Err(error) => Err(error),
-    };
-    match followed {
-        Ok(followed) => redirect(followed),
-        Err(error) => Box::pin(untracked(request, link, state, &error)).await,
-    }
-}
-
-/// How far a click has come.
-enum Begun {
+/// A click of which everything is known but whether it is recorded.
+pub enum Begun {
     /// It is answered: there is nothing to record, or nothing could be looked up.
     Answered(HttpResponse),
-    /// Everything is known of it but whether it is recorded.
-    Following(Following),
+    /// It follows a link.
+    Following(Following, Arc<KnownRoute>),
 }
 
-async fn begin(request: &HttpRequest, link: &str, state: &State) -> Result<Begun> {
-    let parameters = ClickParameters::parse(request.query_string());
+/// What asks for no click, but for a preview.
+pub struct WantsPreview(ClickParameters);
+
+/// Puts a click together, and hands it to a writer.
+pub async fn begin(head: &Head<'_>, link: &str, state: &State) -> std::result::Result<Begun, WantsPreview> {
+    let parameters = ClickParameters::parse(head.query());
     if parameters.preview {
-        return Ok(Begun::Answered(Box::pin(previewed(request, link, parameters, state)).await));
+        return Err(WantsPreview(parameters));
     }
     let known = match known_link(state, link).await {
         Ok(Some(known)) => known,
         Ok(None) => return Ok(Begun::Answered(not_found(state))),
         Err(error) => return Ok(Begun::Answered(unavailable(&error, state))),
     };
-    let hints = Hints::of(request, state);
-    let visit = Visit::prepare(state, &known, Touch::Click, hints, parameters).await?;
-    visit.begin(state).await.map(Begun::Following)
+    Ok(match follow(head, &known, parameters, state).await {
+        Ok(following) => Begun::Following(following, known),
+        Err(error) => Begun::Answered(Box::pin(untracked(head, &known, state, &error)).await),
+    })
+}
+
+async fn follow(
+    head: &Head<'_>,
+    known: &KnownRoute,
+    parameters: ClickParameters,
+    state: &State,
+) -> Result<Following> {
+    let visit = Visit::prepare(state, known, Touch::Click, Hints::of(head, state), parameters).await?;
+    visit.begin(state).await
+}
+
+impl Begun {
+    /// The answer, when the click is committed.
+    pub async fn end(self, state: &State) -> HttpResponse {
+        match self {
+            Self::Answered(response) => response,
+            Self::Following(Following::Done(followed), _) => redirect(followed),
+            Self::Following(Following::Recording(followed, recording), known) => {
+                match state.ingest.recorded(recording).await {
+                    Ok(()) => redirect(followed),
+                    Err(error) => {
+                        note_untracked(state, &error);
+                        redirect(followed.without_click_id(&known.route.advertiser.click_id_parameter))
+                    }
+                }
+            }
+        }
+    }
 }
 
 async fn previewed(
@@ -111,7 +137,7 @@ pub async fn probe_link(request: HttpRequest, link: Path<String>, state: Data<St
     if parameters.preview {
         return previewed(&request, &link, parameters, &state).await;
     }
-    match foresee(&request, &link, parameters, &state).await {
+    match foresee(&Head::of(&request), &link, parameters, &state).await {
         Ok(Some(followed)) => redirect(followed),
         Ok(None) => pages::not_found(),
         Err(error) => unavailable(&error, &state),
@@ -119,32 +145,30 @@ pub async fn probe_link(request: HttpRequest, link: Path<String>, state: Data<St
 }
 
 /// The way on for a visitor whose click found no place anywhere: without a click id, which would belong to no click.
-async fn untracked(request: &HttpRequest, link: &str, state: &State, error: &Error) -> HttpResponse {
-    state.counters.untracked();
-    tracing::debug!(%error, "a click could not be recorded");
-    match unfollowed(request, link, state).await {
-        Ok(Some(followed)) => redirect(followed),
-        Ok(None) => pages::not_found(),
+async fn untracked(head: &Head<'_>, known: &KnownRoute, state: &State, error: &Error) -> HttpResponse {
+    note_untracked(state, error);
+    let parameters = ClickParameters::parse(head.query());
+    let visit = Visit::prepare(state, known, Touch::Click, Hints::of(head, state), parameters).await;
+    match visit {
+        Ok(visit) => redirect(visit.unfollowed()),
         Err(error) => unavailable(&error, state),
     }
 }
 
-async fn unfollowed(request: &HttpRequest, link: &str, state: &State) -> Result<Option<Followed>> {
-    let Some(known) = known_link(state, link).await? else { return Ok(None) };
-    let parameters = ClickParameters::parse(request.query_string());
-    let visit = Visit::prepare(state, &known, Touch::Click, Hints::of(request, state), parameters).await?;
-    Ok(Some(visit.unfollowed()))
+fn note_untracked(state: &State, error: &Error) {
+    state.counters.untracked();
+    tracing::debug!(%error, "a click could not be recorded");
 }
 
 /// What a click would come to.
 async fn foresee(
-    request: &HttpRequest,
+    head: &Head<'_>,
     link: &str,
     parameters: ClickParameters,
     state: &State,
 ) -> Result<Option<Followed>> {
     let Some(known) = known_link(state, link).await? else { return Ok(None) };
-    let hints = Hints::of(request, state);
+    let hints = Hints::of(head, state);
     let mut visit = Visit::prepare(state, &known, Touch::Click, hints, parameters).await?;
     visit.mind_caps(state).await?;
     Ok(Some(if visit.has_consent() { visit.followed() } else { visit.unfollowed() }))

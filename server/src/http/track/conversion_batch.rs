@@ -21,7 +21,7 @@ use crate::{
         refusal::Refusal,
     },
     error::{Error, Result},
-    http::State,
+    http::{State, head::Head},
     ingest::Pending,
 };
 
@@ -42,18 +42,19 @@ const ITEMS_AT_A_TIME: usize = 50;
     extensions(("x-codes" = json!(["payload_too_large", "unsupported_media_type"]))))]
 #[post("/conversions/batch")]
 pub async fn report_conversions(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
-    Outcome::answer(receive(&request, payload, &state).await, &request, &state)
+    let head = Head::of(&request);
+    Outcome::answer(receive(&head, payload, &state).await, head.standing.get(), &state)
 }
 
-async fn receive(request: &HttpRequest, payload: Payload, state: &State) -> Result<Outcome> {
-    let message = Message::receive(request, payload, state).await?;
+async fn receive(head: &Head<'_>, payload: Payload, state: &State) -> Result<Outcome> {
+    let message = Message::receive(head, payload, state).await?;
     let sender = &message.sender;
-    let powers = sender.powers_over(request, state, None).await?;
-    let items = message.items(request, state, &powers)?;
+    let powers = sender.powers_over(head, state, None).await?;
+    let items = message.items(head, state, &powers)?;
     match powers.and_then(|powers| Ok((powers, items?))) {
         Ok((powers, items)) => {
             let _in_queue = state.batches.take_turn(items.len()).await?;
-            let asked = intake::asked_intent(request);
+            let asked = intake::asked_intent(head);
             Ok(Outcome::Judged(judge(state, sender, &powers, &asked, &items).await))
         }
         Err(refusal) => refuse(state, sender, refusal, &message.content).await.map(Outcome::Refused),

@@ -3,10 +3,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use actix_web::{
-    HttpRequest,
-    http::header::{HeaderMap, HeaderName},
-};
+use actix_web::http::header::{HeaderMap, HeaderName};
 
 use super::intake::Sent;
 use crate::{
@@ -27,7 +24,7 @@ use crate::{
         trace::Origin,
     },
     error::Result,
-    http::State,
+    http::{State, head::Head},
 };
 
 /// The most that is kept of what a wrong signature should be of, in bytes: anybody who knows a key's id can send one.
@@ -77,10 +74,10 @@ pub enum Claim<'a> {
 
 impl<'a> Claim<'a> {
     /// Reads a query: signed, or with a token.
-    pub fn of_query(request: &'a HttpRequest) -> Result<Self, Refusal> {
-        let raw = request.query_string();
+    pub fn of_query(head: &Head<'a>) -> Result<Self, Refusal> {
+        let raw = head.query();
         let error = match SignedQuery::split(raw) {
-            Ok(query) => return Ok(Self::Query { path: request.path(), query }),
+            Ok(query) => return Ok(Self::Query { path: head.path(), query }),
             Err(error) => error,
         };
         if let Some(claim) = Self::of_token(raw)? {
@@ -269,20 +266,20 @@ impl Sender {
     /// What the sender may do with a report.
     pub async fn powers(
         &self,
-        request: &HttpRequest,
+        head: &Head<'_>,
         state: &State,
         sent: &Sent<'_>,
     ) -> Result<Result<KeyPowers, Refusal>> {
         match &self.proof {
             Ok(Proof::Signature) => Ok(self.used(state, Proof::Signature)),
-            _ => self.powers_over(request, state, sent.named_advertiser()).await,
+            _ => self.powers_over(head, state, sent.named_advertiser()).await,
         }
     }
 
     /// What the sender may do for the advertiser that is named, or for all that can be meant.
     pub async fn powers_over(
         &self,
-        request: &HttpRequest,
+        head: &Head<'_>,
         state: &State,
         named: Option<Reference<AdvertiserId>>,
     ) -> Result<Result<KeyPowers, Refusal>> {
@@ -295,7 +292,7 @@ impl Sender {
             Err(unproven) => {
                 let observed = unproven.may_be_observed && state.cache.observes(scope, row, named).await?;
                 if !observed {
-                    state.rate_limits.take_wrong_signature(request, row.id, self.now)?;
+                    state.rate_limits.take_wrong_signature(head, row.id, self.now)?;
                     return Ok(Err(unproven.refusal.clone()));
                 }
                 Proof::NotEnforced(unproven.refusal.code)
@@ -310,10 +307,10 @@ impl Sender {
     }
 
     /// Refuses, without a line in the log, when too much comes under the key that proves nothing.
-    pub fn refuse_flood(&self, request: &HttpRequest, state: &State) -> Result<(), Refusal> {
+    pub fn refuse_flood(&self, head: &Head<'_>, state: &State) -> Result<(), Refusal> {
         match &self.proof {
             Ok(_) => Ok(()),
-            Err(_) => state.rate_limits.take_wrong_signature(request, self.key.row.id, self.now),
+            Err(_) => state.rate_limits.take_wrong_signature(head, self.key.row.id, self.now),
         }
     }
 

@@ -2,12 +2,9 @@
 
 use std::net::IpAddr;
 
-use actix_web::{
-    HttpRequest,
-    http::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderName, REFERER, USER_AGENT},
-};
+use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderName, REFERER, USER_AGENT};
 
-use crate::http::{State, transport::Transport};
+use crate::http::{State, head::Head, transport::Transport};
 
 /// Where browsers say that they only fetch ahead.
 const PURPOSES: [HeaderName; 3] = [
@@ -33,10 +30,10 @@ pub struct Hints<'a> {
 
 impl<'a> Hints<'a> {
     /// What a visitor's own request tells.
-    pub fn of(request: &'a HttpRequest, state: &State) -> Self {
-        let headers = request.headers();
+    pub fn of(head: &Head<'a>, state: &State) -> Self {
+        let headers = head.headers();
         Self {
-            address: Some(Transport::of(request, &state.trusted_proxies).client),
+            address: Some(Transport::of(head, &state.trusted_proxies).client),
             user_agent: text(headers, &USER_AGENT),
             purpose: PURPOSES.iter().find_map(|name| text(headers, name)),
             language: text(headers, &ACCEPT_LANGUAGE),

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     domain::{click_id::Touch, click_parameters::ClickParameters},
     error::Result,
-    http::State,
+    http::{State, head::Head},
 };
 
 /// A transparent GIF of one pixel.
@@ -33,7 +33,7 @@ const PIXEL: &[u8] =
     extensions(("x-codes" = json!([]))))]
 #[get("/i/{link}")]
 pub async fn show_pixel(request: HttpRequest, link: Path<String>, state: Data<State>) -> HttpResponse {
-    match record(&request, &link, &state).await {
+    match record(&Head::of(&request), &link, &state).await {
         Ok(true) => pixel(StatusCode::OK),
         Ok(false) => {
             state.counters.unknown_link();
@@ -48,10 +48,10 @@ pub async fn show_pixel(request: HttpRequest, link: Path<String>, state: Data<St
 }
 
 /// False when there is no such link.
-async fn record(request: &HttpRequest, link: &str, state: &State) -> Result<bool> {
+async fn record(head: &Head<'_>, link: &str, state: &State) -> Result<bool> {
     let Some(known) = known_link(state, link).await? else { return Ok(false) };
-    let parameters = ClickParameters::parse(request.query_string());
-    let hints = Hints::of(request, state);
+    let parameters = ClickParameters::parse(head.query());
+    let hints = Hints::of(head, state);
     Visit::prepare(state, &known, Touch::Impression, hints, parameters).await?.show(state).await?;
     Ok(true)
 }

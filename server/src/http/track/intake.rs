@@ -1,7 +1,6 @@
 //! From what came to what the writer decides about: parameters, read and authenticated, with everything that is made
 //! beforehand.
 
-use actix_web::HttpRequest;
 use serde_json::{Map, Value};
 
 use super::{credentials::Sender, masked};
@@ -18,7 +17,7 @@ use crate::{
         refusal::Refusal,
         trace::Check,
     },
-    http::State,
+    http::{State, head::Head},
     ingest::Pending,
 };
 
@@ -56,8 +55,8 @@ fn parameters(form: Form, content: &[u8]) -> Result<Parameters, Refusal> {
 }
 
 /// What the query of a POST asks for: `validate_only=true`. Its other parameters mean nothing.
-pub fn asked_intent(request: &HttpRequest) -> Result<Intent, Refusal> {
-    match request.query_string() {
+pub fn asked_intent(head: &Head<'_>) -> Result<Intent, Refusal> {
+    match head.query() {
         "" => Ok(Intent::Count),
         query => postback::intent(&Parameters::from_urlencoded(query)?),
     }

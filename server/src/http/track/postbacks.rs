@@ -17,7 +17,7 @@ use super::{
     conversion_report::{ConversionQuery, ConversionReport, MessageQuery, SignatureHeaders},
     credentials::{Claim, Sender},
     intake::{self, HandedOver, Sent},
-    rate_limits,
+    rate_limits::{self, Standing},
 };
 use crate::{
     domain::{
@@ -28,7 +28,7 @@ use crate::{
         refusal::Refusal,
     },
     error::{Error, Result},
-    http::{State, body, problem, request_id, transport::Transport},
+    http::{State, body, head::Head, problem, request_id, transport::Transport},
 };
 
 /// What holds most answers.
@@ -43,14 +43,7 @@ pub const USUAL_BYTES: usize = 384;
 #[utoipa::path(tag = "Tracking", params(ConversionQuery), extensions(("x-codes" = json!(["pii_in_url", "token_not_allowed"]))))]
 #[get("/postback")]
 pub async fn get_postback_url(request: HttpRequest, state: Data<State>) -> HttpResponse {
-    answer_query(&request, &state).await
-}
-
-/// Answers a postback by URL.
-pub async fn answer_query(request: &HttpRequest, state: &State) -> HttpResponse {
-    let answer = answer_to(Box::pin(receive_query(request, state)).await).await;
-    state.metrics.count_postback(answer.code);
-    rate_limits::tell(request, respond_to_query(&answer, request.query_string()))
+    begin_query(&Head::of(&request), &state).await.end(&state).await
 }
 
 fn respond_to_query(answer: &Answer, query: &str) -> HttpResponse {
@@ -75,7 +68,8 @@ pub fn turned_away(refusal: Refusal, query: &str) -> HttpResponse {
     params(SignatureHeaders, MessageQuery), extensions(("x-codes" = json!(["payload_too_large", "unsupported_media_type", "token_not_allowed"]))))]
 #[post("/postback")]
 pub async fn post_postback_form(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
-    answer_message(&request, payload.into_inner(), &state, Form::Form).await
+    let mut payload = payload.into_inner();
+    begin_message(&Head::of(&request), &mut payload, &state, Form::Form).await.end(&state).await
 }
 
 /// Reports a conversion as JSON: what the SDK sends. Any Standard Webhooks library can sign it. The same message
@@ -86,84 +80,96 @@ pub async fn post_postback_form(request: HttpRequest, payload: Payload, state: D
     params(SignatureHeaders, MessageQuery), extensions(("x-codes" = json!(["payload_too_large", "unsupported_media_type"]))))]
 #[post("/conversions")]
 pub async fn report_conversion(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
-    answer_message(&request, payload.into_inner(), &state, Form::Json).await
+    let mut payload = payload.into_inner();
+    begin_message(&Head::of(&request), &mut payload, &state, Form::Json).await.end(&state).await
 }
 
-/// Answers a postback by POST.
-pub async fn answer_message(
-    request: &HttpRequest,
-    payload: dev::Payload,
-    state: &State,
-    form: Form,
-) -> HttpResponse {
-    let body = receive_body(request, payload, state, form).await;
+/// A postback that a writer has, or that is refused already.
+pub struct Begun {
+    received: Result<HandedOver>,
+    wants_text: bool,
+    standing: Option<Standing>,
+}
+
+/// Takes a postback in one of its forms.
+pub async fn begin(head: &Head<'_>, payload: &mut dev::Payload, state: &State, form: Form) -> Begun {
+    match form {
+        Form::Query => begin_query(head, state).await,
+        form => begin_message(head, payload, state, form).await,
+    }
+}
+
+async fn begin_query(head: &Head<'_>, state: &State) -> Begun {
+    let received = receive_query(head, state).await;
+    Begun { received, wants_text: wants_text(head.query()), standing: head.standing.get() }
+}
+
+async fn begin_message(head: &Head<'_>, payload: &mut dev::Payload, state: &State, form: Form) -> Begun {
+    let body = receive_body(head, payload, state, form).await;
     let received = match &body {
-        Ok(body) => Box::pin(receive_message(request, state, form, body)).await,
+        Ok(body) => receive_message(head, state, form, body).await,
         Err(refusal) => Err(refusal.clone().into()),
     };
-    let answer = answer_to(received).await;
-    state.metrics.count_postback(answer.code);
     let text = body.as_ref().ok().and_then(|body| std::str::from_utf8(body).ok());
     let fields = text.filter(|_| form == Form::Form).unwrap_or_default();
-    let wants_text = wants_text(request.query_string()) || wants_text(fields);
-    rate_limits::tell(request, if wants_text { as_text(&answer) } else { respond(&answer) })
+    let wants_text = wants_text(head.query()) || wants_text(fields);
+    Begun { received, wants_text, standing: head.standing.get() }
 }
 
-/// The answer, when it is committed. As with clicks, what it took to read the postback is given back before that.
-async fn answer_to(received: Result<HandedOver>) -> Answer {
-    let answer = match received {
-        Ok(handed_over) => handed_over.answer().await,
-        Err(error) => Err(error),
-    };
-    answer.unwrap_or_else(failed)
+impl Begun {
+    /// The answer, when the postback is committed.
+    pub async fn end(self, state: &State) -> HttpResponse {
+        let answer = match self.received {
+            Ok(handed_over) => handed_over.answer().await,
+            Err(error) => Err(error),
+        };
+        let answer = answer.unwrap_or_else(failed);
+        state.metrics.count_postback(answer.code);
+        rate_limits::tell(self.standing, if self.wants_text { as_text(&answer) } else { respond(&answer) })
+    }
 }
 
-async fn receive_query(request: &HttpRequest, state: &State) -> Result<HandedOver> {
-    let transport = Transport::of(request, &state.trusted_proxies).require_private()?;
-    let claim = Claim::of_query(request)?;
+async fn receive_query(head: &Head<'_>, state: &State) -> Result<HandedOver> {
+    let transport = Transport::of(head, &state.trusted_proxies).require_private()?;
+    let claim = Claim::of_query(head)?;
     let sender = Sender::find(state, &claim, transport.client).await?;
-    let sent = Sent::read(Form::Query, request.query_string().as_bytes());
-    receive(request, state, &sender, sent, Ok(Intent::Count)).await
+    let sent = Sent::read(Form::Query, head.query().as_bytes());
+    receive(head, state, &sender, sent, Ok(Intent::Count)).await
 }
 
 async fn receive_body(
-    request: &HttpRequest,
-    mut payload: dev::Payload,
+    head: &Head<'_>,
+    payload: &mut dev::Payload,
     state: &State,
     form: Form,
 ) -> Result<Bytes, Refusal> {
-    Transport::of(request, &state.trusted_proxies).require_private()?;
+    Transport::of(head, &state.trusted_proxies).require_private()?;
     let wanted = if form == Form::Json { "application/json" } else { "application/x-www-form-urlencoded" };
-    body::require_type(request, wanted)?;
-    body::read(&mut payload, state.door.limits.body).await
+    body::require_type(head.headers(), wanted)?;
+    body::read(payload, state.door.limits.body).await
 }
 
-async fn receive_message(
-    request: &HttpRequest,
-    state: &State,
-    form: Form,
-    body: &[u8],
-) -> Result<HandedOver> {
-    let client = Transport::of(request, &state.trusted_proxies).client;
+async fn receive_message(head: &Head<'_>, state: &State, form: Form, body: &[u8]) -> Result<HandedOver> {
+    let client = Transport::of(head, &state.trusted_proxies).client;
     let claim = match form {
-        Form::Form => Claim::of_form(request.headers(), body)?,
-        _ => Claim::of_message(request.headers(), body)?,
+        Form::Form => Claim::of_form(head.headers(), body)?,
+        _ => Claim::of_message(head.headers(), body)?,
     };
     let sender = Sender::find(state, &claim, client).await?;
-    receive(request, state, &sender, Sent::read(form, body), intake::asked_intent(request)).await
+    receive(head, state, &sender, Sent::read(form, body), intake::asked_intent(head)).await
 }
 
 /// Authenticates, reads, and hands over to the writer that decides and commits.
 async fn receive(
-    request: &HttpRequest,
+    head: &Head<'_>,
     state: &State,
     sender: &Sender,
     sent: Sent<'_>,
     asked: Result<Intent, Refusal>,
 ) -> Result<HandedOver> {
-    let mut powers = sender.powers(request, state, &sent).await?;
+    let mut powers = sender.powers(head, state, &sent).await?;
     if powers.is_ok() {
-        let taken = state.rate_limits.take_reports(request, sender.key.scope.id(), 1, sender.now)?;
+        let taken = state.rate_limits.take_reports(head, sender.key.scope.id(), 1, sender.now)?;
         powers = taken.and(powers);
     }
     intake::hand_over(state, intake::received(state, sender, powers, &asked, sent)).await

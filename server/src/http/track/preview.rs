@@ -19,7 +19,7 @@ use crate::{
         visitor::ClickClass,
     },
     error::{Error, Result},
-    http::{State, caller},
+    http::{State, caller, head::Head},
 };
 
 /// What a click on a link would come to, with these parameters and these headers.
@@ -61,7 +61,7 @@ pub async fn of(
     let caller = caller::authenticate(request).await?;
     let known = known_link(state, link).await?.filter(|known| known.route.scope == caller.partner);
     let known = known.ok_or_else(Error::not_found)?;
-    let hints = Hints::of(request, state);
+    let hints = Hints::of(&Head::of(request), state);
     let mut visit = Visit::prepare(state, &known, Touch::Click, hints, parameters).await?;
     visit.mind_caps(state).await?;
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(preview(&visit)))

@@ -9,15 +9,18 @@ use std::{
 };
 
 use actix_web::{
-    HttpMessage, HttpRequest, HttpResponse,
+    HttpResponse,
     http::header::{HeaderName, HeaderValue},
 };
 
-use crate::domain::{
-    code::Code,
-    ids::{KeyId, PartnerId},
-    refusal::Refusal,
-    time::Timestamp,
+use crate::{
+    domain::{
+        code::Code,
+        ids::{KeyId, PartnerId},
+        refusal::Refusal,
+        time::Timestamp,
+    },
+    http::head::Head,
 };
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -72,7 +75,7 @@ impl RateLimits {
     /// The inner one, when they are too many, and the outer one, when that has been said in the log often enough.
     pub fn take_reports(
         &self,
-        request: &HttpRequest,
+        head: &Head<'_>,
         partner: PartnerId,
         reports: usize,
         now: Timestamp,
@@ -82,7 +85,7 @@ impl RateLimits {
         let wanted = u64::try_from(reports).unwrap_or(u64::MAX).min(quota);
         let taken = self.reports.take(partner, quota, wanted, now);
         let (Ok(standing) | Err(standing)) = taken;
-        request.extensions_mut().insert(standing);
+        head.standing.set(Some(standing));
         if taken.is_ok() {
             return Ok(Ok(()));
         }
@@ -95,15 +98,10 @@ impl RateLimits {
 
     /// Takes a wrong signature under a key that is there. Only the answer to one too many tells where the key stands: with
     /// any other, an unknown key would be told apart from this one.
-    pub fn take_wrong_signature(
-        &self,
-        request: &HttpRequest,
-        key: KeyId,
-        now: Timestamp,
-    ) -> Result<(), Refusal> {
+    pub fn take_wrong_signature(&self, head: &Head<'_>, key: KeyId, now: Timestamp) -> Result<(), Refusal> {
         let taken = self.wrong_signatures.take(key, WRONG_SIGNATURES, 1, now);
         taken.map(drop).map_err(|standing| {
-            request.extensions_mut().insert(standing);
+            head.standing.set(Some(standing));
             let detail = "Too many requests under this key have a wrong signature.";
             refusal(detail.to_owned(), standing)
         })
@@ -136,8 +134,8 @@ fn refusal(detail: String, standing: Standing) -> Refusal {
 
 /// Says in an answer where its sender stands, if there is a limit: `RateLimit` and `RateLimit-Policy`, as the HTTP
 /// working group drafts them.
-pub fn tell(request: &HttpRequest, mut response: HttpResponse) -> HttpResponse {
-    if let Some(Standing { policy, quota, left, resets_in }) = request.extensions().get().copied() {
+pub fn tell(standing: Option<Standing>, mut response: HttpResponse) -> HttpResponse {
+    if let Some(Standing { policy, quota, left, resets_in }) = standing {
         let quota = format!("\"{policy}\";q={quota};w={WINDOW_SECONDS}");
         let left = format!("\"{policy}\";r={left};t={resets_in}");
         for (name, text) in [(POLICY, quota), (LIMIT, left)] {

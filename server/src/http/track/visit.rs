@@ -18,7 +18,7 @@ use crate::{
         caps::{Admission, CAP_REACHED, Caps},
         click_id::Touch,
         click_parameters::{self, ClickParameters},
-        landing::Macro,
+        landing::{self, Macro},
         link_name::LinkName,
         redirect::{Destination, Way},
         setup::Status,
@@ -79,6 +79,17 @@ pub enum Following {
     Done(Followed),
     /// A writer has it.
     Recording(Followed, Recording),
+}
+
+impl Followed {
+    /// The same, where the click found no place anywhere: its id would belong to no click.
+    pub fn without_click_id(self, parameter: &str) -> Self {
+        let location = match (self.location, &self.click_id) {
+            (Some(url), Some(click_id)) => Some(landing::without_click_id(&url, click_id, parameter)),
+            (location, _) => location,
+        };
+        Self { location, click_id: None, ..self }
+    }
 }
 
 impl Following {
