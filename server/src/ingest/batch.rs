@@ -2,11 +2,12 @@
 
 use std::{future::Future, hash::Hash, iter, sync::Arc};
 
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::{
     BATCH, Queued,
-    replies::{Reply, deliver},
+    gathering::{Gathering, Lately, MOMENT},
+    replies::{Reply, deliver, reply},
     turns::{Order, Turn, Turns},
 };
 use crate::error::{Error, Result};
@@ -22,6 +23,9 @@ pub(super) trait Write: Clone + Send + Sync + 'static {
     type Item: Clone + Send + Sync + 'static;
     /// What is replied to it.
     type Reply: Send + 'static;
+
+    /// Whether a writer waits a moment for more items, where many are to be expected.
+    const GATHERS: bool = false;
 
     /// What an item is about: two that share none of it may change places.
     fn subjects(_item: &Self::Item) -> impl Iterator<Item = impl Hash> {
@@ -53,7 +57,35 @@ pub(super) trait Write: Clone + Send + Sync + 'static {
 /// Items, and the places for their replies.
 type Batch<W> = (Vec<<W as Write>::Item>, Vec<Reply<<W as Write>::Reply>>);
 /// Where writers take batches, and their turns.
-type Taking<W> = (mpsc::Receiver<Queued<<W as Write>::Item, <W as Write>::Reply>>, Turns);
+type Taking<W> = (mpsc::Receiver<Queued<<W as Write>::Item, <W as Write>::Reply>>, Turns, Lately);
+
+/// The way into a queue. Its writers end when the last one is dropped.
+pub(super) struct Queue<T, R> {
+    sender: mpsc::Sender<Queued<T, R>>,
+    gathering: Arc<Gathering>,
+}
+
+impl<T, R> Clone for Queue<T, R> {
+    fn clone(&self) -> Self {
+        Self { sender: self.sender.clone(), gathering: self.gathering.clone() }
+    }
+}
+
+impl<T, R> Queue<T, R> {
+    /// Queues an item, if there is room.
+    pub fn enqueue(&self, item: T) -> Result<oneshot::Receiver<Result<R>>> {
+        let (reply, answer) = reply();
+        let sent = self.sender.try_send((item, reply));
+        sent.map_err(|_| Error::Unavailable("the queue is full".into()))?;
+        self.gathering.has_come(self.waiting());
+        Ok(answer)
+    }
+
+    /// How many wait for a writer, now.
+    pub fn waiting(&self) -> usize {
+        self.sender.max_capacity() - self.sender.capacity()
+    }
+}
 
 /// Starts `writers` tasks that share one queue of so many places.
 pub(super) fn start<W: Write>(
@@ -61,24 +93,33 @@ pub(super) fn start<W: Write>(
     writers: usize,
     order: Order,
     way: W,
-) -> mpsc::Sender<Queued<W::Item, W::Reply>> {
+) -> Queue<W::Item, W::Reply> {
     let (sender, receiver) = mpsc::channel(places);
-    let receiver = Arc::new(Mutex::new((receiver, Turns::new(order))));
+    let gathering = Arc::new(Gathering::default());
+    let receiver = Arc::new(Mutex::new((receiver, Turns::new(order), Lately::default())));
     for _ in 0..writers {
-        tokio::spawn(write(receiver.clone(), way.clone()));
+        tokio::spawn(write(receiver.clone(), gathering.clone(), way.clone()));
     }
-    sender
+    Queue { sender, gathering }
 }
 
-async fn write<W: Write>(receiver: Arc<Mutex<Taking<W>>>, way: W) {
+async fn write<W: Write>(receiver: Arc<Mutex<Taking<W>>>, gathering: Arc<Gathering>, way: W) {
     let mut detour = Detour::default();
     loop {
         let mut queued = Vec::new();
         let turn = {
-            let (receiver, turns) = &mut *receiver.lock().await;
+            let (receiver, turns, lately) = &mut *receiver.lock().await;
+            if let Some(expected) = lately.expected().filter(|_| W::GATHERS) {
+                gathering.wait(expected, MOMENT, || receiver.len()).await;
+                // Where nobody has come, nobody is waited for any more.
+                if receiver.is_empty() {
+                    *lately = Lately::default();
+                }
+            }
             if receiver.recv_many(&mut queued, BATCH).await == 0 {
                 return;
             }
+            lately.took(queued.len());
             turns.next(queued.iter().flat_map(|(item, _)| W::subjects(item)))
         };
         let batch: Batch<W> = queued.into_iter().unzip();
@@ -205,7 +246,7 @@ mod tests {
 
     use tokio::sync::{Notify, oneshot, watch};
 
-    use super::{super::replies::reply, *};
+    use super::*;
 
     /// Takes numbers as they come, and commits them into a log of the test's own.
     #[derive(Clone)]
@@ -256,14 +297,14 @@ mod tests {
     }
 
     /// A queue of numbers with two writers.
-    struct Queue {
+    struct Line {
         way: Numbers,
-        queue: mpsc::Sender<Queued<u32, &'static str>>,
+        queue: Queue<u32, &'static str>,
         was_taken: mpsc::UnboundedReceiver<u32>,
         disk: watch::Sender<Option<bool>>,
     }
 
-    impl Queue {
+    impl Line {
         fn start(order: Order) -> Self {
             let ((taken, was_taken), disk) = (mpsc::unbounded_channel(), watch::Sender::new(None));
             let way = Numbers { log: Arc::default(), taken, gate: Arc::default(), safe: disk.subscribe() };
@@ -272,8 +313,7 @@ mod tests {
 
         /// Queues a number, and waits until a writer has it.
         async fn put(&mut self, number: u32) -> oneshot::Receiver<Result<&'static str>> {
-            let (reply, written) = reply();
-            self.queue.try_send((number, reply)).unwrap();
+            let written = self.queue.enqueue(number).unwrap();
             assert_eq!(self.was_taken.recv().await, Some(number));
             written
         }
@@ -282,7 +322,7 @@ mod tests {
     /// In which order two writers commit 0 and another number, which is taken before 0 is ready, and, where it need not
     /// wait, committed.
     async fn committed(order: Order, other: u32) -> Vec<u32> {
-        let mut queue = Queue::start(order);
+        let mut queue = Line::start(order);
         queue.disk.send_replace(Some(true));
         let (first, second) = (queue.put(0).await, queue.put(other).await);
         if order == Order::Any || !other.is_multiple_of(10) {
@@ -305,7 +345,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_slow_batch_keeps_only_those_waiting_that_are_about_the_same() {
-        let mut queue = Queue::start(Order::AsTaken);
+        let mut queue = Line::start(Order::AsTaken);
         queue.disk.send_replace(Some(true));
         let slow = queue.put(0).await;
         for other in 1..=5 {
@@ -319,7 +359,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_is_told_of_a_commit_before_it_is_safe_and_the_next_one_does_not_wait_for_that() {
         for (is_safe, told) in [(true, "committed"), (false, "put aside")] {
-            let mut queue = Queue::start(Order::AsTaken);
+            let mut queue = Line::start(Order::AsTaken);
             let mut replies = Vec::new();
             for number in 1..=5 {
                 replies.push(queue.put(number).await);

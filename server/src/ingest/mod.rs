@@ -1,10 +1,11 @@
 //! The writers that commit many requests at once. A click or a postback goes into a bounded queue with a place for
 //! its reply; a writer takes whatever is queued and commits it in one transaction; only then is anybody answered.
-//! There is no timer: a quiet server commits each request at once, a busy one commits more of them together.
+//! A quiet server commits each request at once, a busy one commits more of them together.
 //! What the database cannot have goes to the spool instead, which is as durable.
 
 pub mod aside;
 mod batch;
+mod gathering;
 pub mod replies;
 mod turns;
 mod writers;
@@ -12,8 +13,9 @@ mod writers;
 use std::sync::{Arc, atomic::Ordering};
 
 use aside::Aside;
-use replies::{Reply, reply};
-use tokio::sync::{mpsc, oneshot};
+use batch::Queue;
+use replies::Reply;
+use tokio::sync::oneshot;
 use turns::Order;
 use writers::{CappedClicks, Clicks, LatePostbacks, Postbacks, Sightings, Writer};
 
@@ -48,12 +50,12 @@ type Late = (Box<Received>, Option<SetUp>);
 /// The way in for clicks, impressions and postbacks. Cheap to clone; the writers end when the last one is dropped.
 #[derive(Clone)]
 pub struct Ingest {
-    clicks: mpsc::Sender<Queued<Click, ()>>,
-    capped_clicks: mpsc::Sender<Queued<CappedClick, Admission>>,
-    sightings: mpsc::Sender<Queued<Sighting, ()>>,
-    postbacks: mpsc::Sender<Queued<Incoming, Answer>>,
+    clicks: Queue<Click, ()>,
+    capped_clicks: Queue<CappedClick, Admission>,
+    sightings: Queue<Sighting, ()>,
+    postbacks: Queue<Incoming, Answer>,
     /// Postbacks that came while others waited in the spool, or whose set-up is not known.
-    late: mpsc::Sender<Queued<Late, Result<Answer>>>,
+    late: Queue<Late, Result<Answer>>,
     aside: Aside,
 }
 
@@ -74,7 +76,7 @@ impl Ingest {
 
     /// Queues a click, whose end [`Ingest::recorded`] waits for.
     pub fn hand_over_click(&self, click: Click) -> Result<Recording> {
-        self.note_loss(enqueue(&self.clicks, click).map(Recording))
+        self.note_loss(self.clicks.enqueue(click).map(Recording))
     }
 
     /// Returns when a click is committed, or safe in the spool.
@@ -106,20 +108,18 @@ impl Ingest {
     pub fn hand_over(&self, received: Box<Received>, set_up: Result<SetUp>) -> Result<Pending> {
         match set_up {
             Ok(set_up) if !received.may_count() || self.aside.spool.is_empty() => {
-                enqueue(&self.postbacks, Incoming { received, set_up }).map(Pending::Usual)
+                self.postbacks.enqueue(Incoming { received, set_up }).map(Pending::Usual)
             }
-            Ok(set_up) => enqueue(&self.late, (received, Some(set_up))).map(Pending::Late),
-            Err(Error::Unavailable(_)) => enqueue(&self.late, (received, None)).map(Pending::Late),
+            Ok(set_up) => self.late.enqueue((received, Some(set_up))).map(Pending::Late),
+            Err(Error::Unavailable(_)) => self.late.enqueue((received, None)).map(Pending::Late),
             Err(error) => Err(error),
         }
     }
 
     /// How many clicks, impressions and postbacks wait for a writer, now.
     pub fn waiting(&self) -> [usize; 3] {
-        fn of<T>(queue: &mpsc::Sender<T>) -> usize {
-            queue.max_capacity() - queue.capacity()
-        }
-        [of(&self.clicks) + of(&self.capped_clicks), of(&self.sightings), of(&self.postbacks)]
+        let clicks = self.clicks.waiting() + self.capped_clicks.waiting();
+        [clicks, self.sightings.waiting(), self.postbacks.waiting()]
     }
 }
 
@@ -144,14 +144,8 @@ impl Pending {
     }
 }
 
-async fn submit<T, R>(queue: &mpsc::Sender<Queued<T, R>>, item: T) -> Result<R> {
-    written(enqueue(queue, item)?).await
-}
-
-fn enqueue<T, R>(queue: &mpsc::Sender<Queued<T, R>>, item: T) -> Result<oneshot::Receiver<Result<R>>> {
-    let (reply, answer) = reply();
-    queue.try_send((item, reply)).map_err(|_| Error::Unavailable("the queue is full".into()))?;
-    Ok(answer)
+async fn submit<T, R>(queue: &Queue<T, R>, item: T) -> Result<R> {
+    written(queue.enqueue(item)?).await
 }
 
 async fn written<R>(reply: oneshot::Receiver<Result<R>>) -> Result<R> {

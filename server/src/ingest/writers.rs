@@ -49,6 +49,8 @@ impl Write for Clicks {
     type Item = Click;
     type Reply = ();
 
+    const GATHERS: bool = true;
+
     async fn quick(&self, batch: Arc<Vec<Click>>, _turn: Turn) -> Result<Vec<Option<()>>> {
         let Writer { store, clock, metrics, .. } = &self.0;
         let (began, clock, clicks) = (Instant::now(), clock.clone(), batch.clone());
